@@ -1,0 +1,63 @@
+# Self-documenting: `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+KB ?= kb
+Q ?= 벽지 이음매가 자꾸 벌어지는데 왜 그런가요? 그리고 곰팡이는 뭘로 닦아야 하나요?
+
+.DEFAULT_GOAL := help
+.PHONY: help ask kb models test lint format types layers unit integration bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+ask: kb models ## answer a question from the starter knowledge base (Q="...")
+	@$(BIN)/dobae ask --kb $(KB) "$(Q)"
+
+kb: $(KB)/manifest.json ## build the starter knowledge base into $(KB)
+
+models: .make/installed ## fetch and verify the default language model
+	@$(BIN)/dobae models pull
+
+test: lint types layers unit integration ## everything that must be green
+
+lint: .make/dev ## ruff: style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .make/dev ## mend style and formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .make/dev ## mypy, strict
+	$(BIN)/mypy
+
+layers: .make/dev ## import-linter: imports run one way
+	$(BIN)/lint-imports
+
+unit: .make/dev ## fast tests, no network
+	$(BIN)/pytest -q -m "not integration and not gpu"
+
+integration: .make/dev models ## tests with the real encoder, model and local servers
+	$(BIN)/pytest -q -m "integration and not gpu"
+
+bench: .make/dev ## measure retrieval beside its peers (FILE=qa.csv, the starter base by default)
+	$(BIN)/python benchmarks/retrieval.py $(FILE)
+
+clean: ## remove what make made, but not the model cache
+	rm -rf $(VENV) .make build *.egg-info $(KB) $(KB).previous .$(KB).lock
+
+$(KB)/manifest.json: data/starter/qa.csv | .make/installed
+	@$(BIN)/dobae index build data/starter/qa.csv --kb $(KB)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dobae needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+.make/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@mkdir -p .make && touch $@
+
+.make/dev: pyproject.toml | .make/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@mkdir -p .make && touch $@

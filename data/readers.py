@@ -1,0 +1,363 @@
+"""Reads QA files into groups: the DACON layout, plain question-answer tables, and JSON lines of groups.
+
+A row that cannot be used becomes a `Reject` with its line number and reason; a file that cannot be used raises
+`FileFormatError`. Nothing is dropped silently: repairs and merges are counted in `ReadResult.notes`.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2s
+from pathlib import Path
+
+from data.errors import DuplicateGroupError, FileFormatError, InputError
+from data.tables import TableRow, read_text, rows_of_csv
+from data.text import clean_text, comparable
+from data.types import QAGroup
+
+QUESTION_COLUMNS = ("질문", "question", "q")
+ANSWER_COLUMNS = ("답변", "answer", "a")
+CATEGORY_COLUMNS = ("category", "카테고리", "분류")
+SOURCE_COLUMNS = ("source", "출처")
+ID_COLUMNS = ("id",)
+
+_NUMBERED_QUESTION = re.compile(r"질문_(\d+)")
+_NUMBERED_ANSWER = re.compile(r"답변_(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row or line that could not be used.
+
+    Attributes:
+        file: Name of the file.
+        line: Line number on which the row begins, from 1.
+        reason: What is wrong, and what would mend it.
+        content: The row as read, shortened.
+    """
+
+    file: str
+    line: int
+    reason: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What a file held: usable groups, rejected rows, and notes about what was changed on the way."""
+
+    groups: tuple[QAGroup, ...]
+    rejects: tuple[Reject, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    group: QAGroup
+    file: str
+    line: int
+
+
+def read_groups(path: Path) -> ReadResult:
+    """Reads one QA file.
+
+    CSV files are told apart by their header: `질문_1, 답변_1, ...` (DACON) or `question, answer[, category]`,
+    `Q, A`, `질문, 답변` (plain). Files named `*.jsonl` hold one group a line:
+    `{"questions": [...], "answers": [...], "id"?, "category"?, "source"?}` or `{"question": str, "answer": str}`.
+
+    Args:
+        path: File in UTF-8 (with or without BOM) or CP949.
+
+    Returns:
+        Groups in file order, rejects and notes.
+
+    Raises:
+        FileFormatError: The file is missing, empty, in an unknown encoding, badly quoted, or lacks needed columns.
+        DuplicateGroupError: One id stands for two different groups.
+    """
+    text = read_text(path)
+    if path.suffix.lower() in {".jsonl", ".ndjson"}:
+        located, rejects, notes = _from_json_lines(text, path)
+    else:
+        located, rejects, notes = _from_csv(text, path)
+    groups, merged = _unique_ids(located)
+    if merged:
+        notes.append(f"{path.name}: {merged} repeated groups were read once")
+    if not groups:
+        raise FileFormatError(
+            f"{path}: no usable row ({len(rejects)} rejected{_first_reason(rejects)}); "
+            "each row needs a question and an answer"
+        )
+    return ReadResult(tuple(groups), tuple(rejects), tuple(notes))
+
+
+def read_all(paths: Iterable[Path]) -> ReadResult:
+    """Reads several files as one; an id may stand in two files only with the same content.
+
+    Raises:
+        FileFormatError: As `read_groups`.
+        DuplicateGroupError: As `read_groups`, across files too.
+    """
+    located: list[_Located] = []
+    rejects: list[Reject] = []
+    notes: list[str] = []
+    for path in paths:
+        result = read_groups(path)
+        located += [_Located(group, str(path), 0) for group in result.groups]
+        rejects += result.rejects
+        notes += result.notes
+    groups, merged = _unique_ids(located)
+    if merged:
+        notes.append(f"{merged} groups stand in several files and were read once")
+    return ReadResult(tuple(groups), tuple(rejects), tuple(notes))
+
+
+def _first_reason(rejects: list[Reject]) -> str:
+    return f", first: line {rejects[0].line}: {rejects[0].reason}" if rejects else ""
+
+
+def _unique_ids(located: Iterable[_Located]) -> tuple[list[QAGroup], int]:
+    seen: dict[str, _Located] = {}
+    merged = 0
+    for item in located:
+        earlier = seen.setdefault(item.group.id, item)
+        if earlier is item:
+            continue
+        if replace(earlier.group, source="") != replace(item.group, source=""):
+            raise DuplicateGroupError(
+                f"{_place(item)}: id {item.group.id!r} already stands in {_place(earlier)} with other content; "
+                "give one of the two another id"
+            )
+        merged += 1
+    return [item.group for item in seen.values()], merged
+
+
+def _place(item: _Located) -> str:
+    return f"{item.file}, line {item.line}" if item.line else item.file
+
+
+def _from_csv(text: str, path: Path) -> tuple[list[_Located], list[Reject], list[str]]:
+    header, rows = rows_of_csv(text, path)
+    names = {name.casefold(): name for name in header}
+    questions = _numbered(header, _NUMBERED_QUESTION)
+    answers = _numbered(header, _NUMBERED_ANSWER)
+    repairs: Counter[str] = Counter()
+    if questions and answers:
+        located, rejects = _dacon_rows(rows, questions, answers, names, path, repairs)
+        return located, rejects, _repair_notes(path, repairs)
+    question, answer = _named(names, QUESTION_COLUMNS), _named(names, ANSWER_COLUMNS)
+    if question is None or answer is None:
+        raise FileFormatError(
+            f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {', '.join(header)}"
+        )
+    located, rejects, merges = _plain_rows(rows, question, answer, names, path, repairs)
+    notes = _repair_notes(path, repairs)
+    if merges:
+        notes.append(f"{path.name}: {merges} rows were merged into groups with the same question or the same answers")
+    return located, rejects, notes
+
+
+def _numbered(header: list[str], pattern: re.Pattern[str]) -> list[str]:
+    found = [(int(match[1]), name) for name in header if (match := pattern.fullmatch(name))]
+    return [name for _, name in sorted(found)]
+
+
+def _named(names: Mapping[str, str], wanted: tuple[str, ...]) -> str | None:
+    return next((names[name] for name in wanted if name in names), None)
+
+
+def _dacon_rows(
+    rows: Iterable[TableRow],
+    question_columns: list[str],
+    answer_columns: list[str],
+    names: Mapping[str, str],
+    path: Path,
+    repairs: Counter[str],
+) -> tuple[list[_Located], list[Reject]]:
+    located: list[_Located] = []
+    rejects: list[Reject] = []
+    category, source, identifier = (_named(names, wanted) for wanted in (CATEGORY_COLUMNS, SOURCE_COLUMNS, ID_COLUMNS))
+    for row in rows:
+        if row.problem:
+            rejects.append(_reject(path, row, row.problem))
+            continue
+        questions = _cleaned((row.cell(name) for name in question_columns), repairs)
+        answers = _cleaned((row.cell(name) for name in answer_columns), repairs, keep_lines=True)
+        problem = _content_problem(questions, answers)
+        if problem:
+            rejects.append(_reject(path, row, problem))
+            continue
+        group = QAGroup(
+            id=clean_text(row.cell(identifier)).text or _content_id(questions, answers),
+            questions=questions,
+            answers=answers,
+            category=clean_text(row.cell(category)).text,
+            source=clean_text(row.cell(source)).text or path.name,
+        )
+        located.append(_Located(group, str(path), row.line))
+    return located, rejects
+
+
+def _plain_rows(
+    rows: Iterable[TableRow],
+    question_column: str,
+    answer_column: str,
+    names: Mapping[str, str],
+    path: Path,
+    repairs: Counter[str],
+) -> tuple[list[_Located], list[Reject], int]:
+    """Reads one pair a row; rows of one question become one group, and so do questions with the very same answers."""
+    rejects: list[Reject] = []
+    category, source, identifier = (_named(names, wanted) for wanted in (CATEGORY_COLUMNS, SOURCE_COLUMNS, ID_COLUMNS))
+    pairs: dict[str, _Located] = {}
+    count = 0
+    for row in rows:
+        if row.problem:
+            rejects.append(_reject(path, row, row.problem))
+            continue
+        questions = _cleaned([row.cell(question_column)], repairs)
+        answers = _cleaned([row.cell(answer_column)], repairs, keep_lines=True)
+        problem = _content_problem(questions, answers)
+        if problem:
+            rejects.append(_reject(path, row, problem))
+            continue
+        count += 1
+        given_id = clean_text(row.cell(identifier)).text
+        group = QAGroup(
+            id=given_id,
+            questions=questions,
+            answers=answers,
+            category=clean_text(row.cell(category)).text,
+            source=clean_text(row.cell(source)).text or path.name,
+        )
+        key = f"id {given_id}" if given_id else comparable(questions[0])
+        earlier = pairs.get(key)
+        if earlier and given_id and replace(earlier.group, source="") != replace(group, source=""):
+            raise DuplicateGroupError(
+                f"{path}, line {row.line}: id {given_id!r} already stands on line {earlier.line} with other content; "
+                "give one of the two another id"
+            )
+        if earlier:
+            group = replace(earlier.group, answers=_union(earlier.group.answers, answers))
+            pairs[key] = replace(earlier, group=group)
+        else:
+            pairs[key] = _Located(group, str(path), row.line)
+    located = _same_answers_merged(pairs.values())
+    return located, rejects, count - len(located)
+
+
+def _same_answers_merged(located: Iterable[_Located]) -> list[_Located]:
+    """Merges groups without an id whose answer sets are equal: the rows of a question x answer cross product."""
+    merged: dict[object, _Located] = {}
+    for item in located:
+        group = item.group
+        # A single short answer ("네, 가능합니다.") is shared by unrelated questions.
+        distinctive = len(group.answers) > 1 or len(group.answers[0]) >= 40
+        key = group.id or (frozenset(group.answers) if distinctive else object())
+        earlier = merged.get(key)
+        if earlier and not group.id:
+            questions = _union(earlier.group.questions, group.questions)
+            merged[key] = replace(earlier, group=replace(earlier.group, questions=questions))
+        else:
+            merged[key] = item
+    return [
+        item if item.group.id else replace(item, group=replace(item.group, id=_content_id(*_content(item.group))))
+        for item in merged.values()
+    ]
+
+
+def _content(group: QAGroup) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return group.questions, group.answers
+
+
+def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(first + second))
+
+
+def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject], list[str]]:
+    located: list[_Located] = []
+    rejects: list[Reject] = []
+    repairs: Counter[str] = Counter()
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            rejects.append(Reject(path.name, number, f"not JSON: {error.msg}", line[:200]))
+            continue
+        try:
+            located.append(_Located(_group_of_record(record, path, repairs), str(path), number))
+        except InputError as error:
+            rejects.append(Reject(path.name, number, str(error), line[:200]))
+    return located, rejects, _repair_notes(path, repairs)
+
+
+def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGroup:
+    if not isinstance(record, dict):
+        raise InputError("not a JSON object")
+    questions = _cleaned(_texts(record, "questions", "question"), repairs)
+    answers = _cleaned(_texts(record, "answers", "answer"), repairs, keep_lines=True)
+    problem = _content_problem(questions, answers)
+    if problem:
+        raise InputError(problem)
+    return QAGroup(
+        id=clean_text(str(record.get("id") or "")).text or _content_id(questions, answers),
+        questions=questions,
+        answers=answers,
+        category=clean_text(str(record.get("category") or "")).text,
+        source=clean_text(str(record.get("source") or "")).text or path.name,
+    )
+
+
+def _texts(record: Mapping[str, object], plural: str, singular: str) -> list[str]:
+    value = record.get(plural, record.get(singular))
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(text, str) for text in values):
+        raise InputError(f"{plural!r} must be a list of strings")
+    return list(values)
+
+
+def _cleaned(raws: Iterable[str], repairs: Counter[str], *, keep_lines: bool = False) -> tuple[str, ...]:
+    texts: dict[str, None] = {}
+    for raw in raws:
+        cleaned = clean_text(raw, keep_lines=keep_lines)
+        repairs.update(cleaned.repairs)
+        if cleaned.text:
+            texts[cleaned.text] = None
+    return tuple(texts)
+
+
+def _content_problem(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
+    if not questions and not answers:
+        return "question and answer are empty"
+    if not questions:
+        return "question is empty"
+    if not answers:
+        return "answer is empty"
+    if not any(char.isalnum() for text in questions for char in text):
+        return "question holds no letter or digit"
+    return ""
+
+
+def _content_id(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
+    digest = blake2s("\x1f".join((questions[0], *answers)).encode(), digest_size=5)
+    return f"qa-{digest.hexdigest()}"
+
+
+def _reject(path: Path, row: TableRow, reason: str) -> Reject:
+    return Reject(path.name, row.line, reason, row.excerpt())
+
+
+_REPAIR_WORDS = {
+    "nfc": "put into Unicode NFC",
+    "invisible": "freed of invisible characters",
+    "backtick": "freed of back-ticks",
+    "quote": "freed of stray quotation marks",
+}
+
+
+def _repair_notes(path: Path, repairs: Counter[str]) -> list[str]:
+    return [f"{path.name}: {count} texts were {_REPAIR_WORDS[name]}" for name, count in sorted(repairs.items())]

@@ -1,0 +1,130 @@
+"""Splits groups into a training and a held-out part that share no question, not even nearly.
+
+Groups whose questions nearly repeat one another are tied together first; whole ties are then dealt out by a seeded
+shuffle. A question in the held-out part therefore has no near-duplicate in the training part.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from data.errors import InputError
+from data.text import comparable
+from data.types import QAGroup
+
+NEAR_DUPLICATE = 0.7
+"""Jaccard similarity of character trigrams from which two questions count as near-duplicates."""
+
+
+class Split(NamedTuple):
+    """Training and held-out groups, each in their original order."""
+
+    train: tuple[QAGroup, ...]
+    held_out: tuple[QAGroup, ...]
+
+
+def split_groups(
+    groups: Sequence[QAGroup],
+    *,
+    held_out: float,
+    seed: int,
+    links: Iterable[tuple[str, str]] = (),
+) -> Split:
+    """Splits by group, never letting near-duplicate questions straddle the border.
+
+    Args:
+        groups: Groups with distinct ids.
+        held_out: Share of the groups to hold out, in (0, 1). Ties are kept whole, so the share is met to within the
+            size of one tie.
+        seed: Seed of the shuffle; the same groups and seed give the same split on every machine.
+        links: Further pairs of ids to keep together, for example encoder neighbours.
+
+    Returns:
+        The two parts; neither is empty.
+
+    Raises:
+        InputError: `held_out` is out of range, or everything is tied together.
+    """
+    if not 0 < held_out < 1:
+        raise InputError(f"held_out is {held_out}; it must lie between 0 and 1, for example 0.15")
+    ties = _ties(groups, [*near_duplicates(groups), *links])
+    random.Random(seed).shuffle(ties)  # noqa: S311 - a reproducible shuffle, not a secret
+    wanted = max(1, round(held_out * len(groups)))
+    chosen: set[str] = set()
+    for tie in ties:
+        if len(chosen) + len(tie) <= wanted:
+            chosen.update(tie)
+    train = tuple(group for group in groups if group.id not in chosen)
+    rest = tuple(group for group in groups if group.id in chosen)
+    if not train or not rest:
+        raise InputError(f"{len(groups)} groups in {len(ties)} ties cannot be split at {held_out}; add groups")
+    return Split(train, rest)
+
+
+def near_duplicates(groups: Sequence[QAGroup], threshold: float = NEAR_DUPLICATE) -> list[tuple[str, str]]:
+    """Finds pairs of groups of which some question nearly repeats a question of the other.
+
+    Args:
+        groups: Groups with distinct ids.
+        threshold: Least Jaccard similarity of the two questions' character trigrams (spaces and marks ignored).
+
+    Returns:
+        Pairs of ids, each pair once, in order of appearance.
+    """
+    owners: list[str] = []
+    trigrams: list[frozenset[str]] = []
+    for group in groups:
+        for question in group.questions:
+            owners.append(group.id)
+            trigrams.append(_trigrams(question))
+    rarity: dict[str, int] = defaultdict(int)
+    for grams in trigrams:
+        for gram in grams:
+            rarity[gram] += 1
+    # Prefix filtering (Bayardo et al., WWW 2007): two sets of Jaccard >= t share one of the rarest
+    # n - ceil(t n) + 1 elements of each, so only those postings are compared.
+    postings: dict[str, list[int]] = defaultdict(list)
+    pairs: dict[tuple[str, str], None] = {}
+    for index, grams in enumerate(trigrams):
+        ordered = sorted(grams, key=lambda gram: (rarity[gram], gram))
+        prefix = ordered[: len(ordered) - _ceil(threshold * len(ordered)) + 1]
+        seen: set[int] = set()
+        for gram in prefix:
+            seen.update(postings[gram])
+            postings[gram].append(index)
+        for other in sorted(seen):
+            if owners[other] != owners[index] and _jaccard(grams, trigrams[other]) >= threshold:
+                pairs[owners[other], owners[index]] = None
+    return list(pairs)
+
+
+def _ties(groups: Sequence[QAGroup], links: Iterable[tuple[str, str]]) -> list[list[str]]:
+    parent = {group.id: group.id for group in groups}
+
+    def root(node: str) -> str:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for first, second in links:
+        parent[root(second)] = root(first)
+    members: dict[str, list[str]] = defaultdict(list)
+    for group in groups:
+        members[root(group.id)].append(group.id)
+    return list(members.values())
+
+
+def _trigrams(question: str) -> frozenset[str]:
+    text = comparable(question)
+    return frozenset(text[i : i + 3] for i in range(len(text) - 2)) or frozenset([text])
+
+
+def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:
+    shared = len(first & second)
+    return shared / (len(first) + len(second) - shared)
+
+
+def _ceil(value: float) -> int:
+    return -int(-value // 1)

@@ -1,0 +1,133 @@
+"""Text files and CSV tables, with the line numbers that error messages need."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.errors import FileFormatError
+
+MAX_CELL_CHARS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One CSV row.
+
+    Attributes:
+        line: Line on which the row begins, from 1 (a quoted cell may span lines).
+        cells: Cell by column name; missing trailing cells are absent.
+        problem: Why the row cannot be used, or empty.
+    """
+
+    line: int
+    cells: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    def cell(self, name: str | None) -> str:
+        """Returns the cell under `name`, or the empty string."""
+        return self.cells.get(name, "") if name else ""
+
+    def excerpt(self) -> str:
+        """Returns the row's content on one line of at most 200 characters."""
+        return " | ".join(" ".join(cell.split()) for cell in self.cells.values())[:200]
+
+
+def read_text(path: Path) -> str:
+    """Reads a text file in UTF-8 (with or without BOM) or CP949, with line feeds alone as line ends.
+
+    Raises:
+        FileFormatError: The file is missing, unreadable, empty, binary, or in another encoding.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise FileFormatError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise FileFormatError(f"{path}: is a directory; name a file in it") from None
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if not raw.strip():
+        raise FileFormatError(f"{path}: the file is empty; it needs a header and at least one row")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileFormatError(f"{path}: is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8)")
+    if b"\x00" in raw:
+        raise FileFormatError(f"{path}: is not a text file (it holds zero bytes); give a CSV or JSONL file")
+    text = _decoded(raw, path)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        utf8_error = error
+    try:
+        return raw.decode("cp949")
+    except UnicodeDecodeError:
+        line = raw.count(b"\n", 0, utf8_error.start) + 1
+        raise FileFormatError(
+            f"{path}, line {line}: is neither UTF-8 nor CP949; save the file as UTF-8 (in Excel: CSV UTF-8)"
+        ) from None
+
+
+def rows_of_csv(text: str, path: Path) -> tuple[list[str], Iterator[TableRow]]:
+    """Reads a CSV table with a header line; a row with more cells than the header carries a `problem`.
+
+    Args:
+        text: The whole file.
+        path: Named in errors.
+
+    Returns:
+        Column names, and rows without those whose cells are all empty (blank lines).
+
+    Raises:
+        FileFormatError: A quotation mark is not closed or not escaped, a column is named twice, or the header is
+            empty. Quoting errors are raised before the first row is returned, so no half-read file is ever used.
+    """
+    records = list(_records(text, path))
+    if not records:
+        raise FileFormatError(f"{path}: has no header; the first line must name the columns")
+    header = [name.strip() for name in records[0][1]]
+    repeated = {name for name in header if name and header.count(name) > 1}
+    if repeated:
+        raise FileFormatError(f"{path}: column {min(repeated)!r} stands in the header twice; rename one")
+    return header, _table_rows(header, records[1:])
+
+
+def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    with _cell_limit():
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        begin = 1
+        while True:
+            try:
+                record = next(reader, None)
+            except csv.Error as error:
+                raise FileFormatError(
+                    f"{path}, line {begin}: broken CSV quoting ({error}); close the quotation mark, "
+                    'and write a quotation mark inside a cell as ""'
+                ) from None
+            if record is None:
+                return
+            if any(cell.strip() for cell in record):
+                yield begin, record
+            begin = reader.line_num + 1
+
+
+@contextmanager
+def _cell_limit() -> Iterator[None]:
+    before = csv.field_size_limit(MAX_CELL_CHARS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _table_rows(header: Sequence[str], records: Iterable[tuple[int, list[str]]]) -> Iterator[TableRow]:
+    for line, record in records:
+        problem = ""
+        if len(record) > len(header):
+            problem = f"has {len(record)} cells, the header names {len(header)}; quote cells that hold commas"
+        yield TableRow(line, dict(zip(header, record, strict=False)), problem)

@@ -1,0 +1,115 @@
+"""Encodes each distinct text once, ever: vectors are kept by encoder fingerprint and text.
+
+The cache is derived data. It may be deleted at any time, and a damaged one is set aside and begun anew.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from index.encoders.base import Encoder, Progress, Vectors
+
+CHUNK = 64
+"""Texts encoded between two reports of progress."""
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+
+
+class EmbeddingCache:
+    """Vectors of texts encoded as queries, in one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def encode_queries(self, encoder: Encoder, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Encodes texts, taking from the cache what was encoded before.
+
+        Args:
+            encoder: Encodes what is missing.
+            texts: May repeat; each distinct text is encoded once.
+            progress: Told how many of the missing texts are done.
+
+        Returns:
+            float32 array of shape `(len(texts), encoder.dim)`, rows in the order of `texts`.
+        """
+        keys = {text: _key(encoder, text) for text in texts}
+        with _opened(self._path) as connection:
+            known = _lookup(connection, keys, encoder.dim)
+            missing = [text for text in keys if text not in known]
+            for start in range(0, len(missing), CHUNK):
+                chunk = missing[start : start + CHUNK]
+                vectors = encoder.encode_queries(chunk)
+                known.update(zip(chunk, vectors, strict=True))
+                connection.executemany(
+                    "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                    [(keys[text], _packed(vector)) for text, vector in zip(chunk, vectors, strict=True)],
+                )
+                if progress:
+                    progress(min(start + CHUNK, len(missing)), len(missing))
+            connection.commit()
+        if not texts:
+            return np.empty((0, encoder.dim), dtype=np.float32)
+        return np.stack([known[text] for text in texts])
+
+
+def _key(encoder: Encoder, text: str) -> bytes:
+    return blake2b(f"query\x1f{encoder.fingerprint}\x1f{text}".encode(), digest_size=16).digest()
+
+
+class _opened:  # noqa: N801 - reads as a context manager function
+    """Opens the cache, beginning anew when the file is damaged."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            self._connection = _connect(self._path)
+        except sqlite3.DatabaseError:
+            self._path.unlink(missing_ok=True)
+            self._connection = _connect(self._path)
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path)
+    try:
+        # Losing the last seconds of a cache in a power cut costs only encoding them again.
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(_SCHEMA)
+        connection.execute("SELECT count(*) FROM (SELECT key FROM vectors LIMIT 1)").fetchone()
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
+
+
+def _lookup(connection: sqlite3.Connection, keys: dict[str, bytes], dim: int) -> dict[str, Vectors]:
+    found: dict[str, Vectors] = {}
+    for text, key in keys.items():
+        row = connection.execute("SELECT vector FROM vectors WHERE key = ?", (key,)).fetchone()
+        vector = _unpacked(row[0], dim) if row else None
+        if vector is not None:
+            found[text] = vector
+    return found
+
+
+def _packed(vector: Vectors) -> bytes:
+    raw = vector.tobytes()
+    return raw + crc32(raw).to_bytes(4, "little")
+
+
+def _unpacked(blob: bytes, dim: int) -> Vectors | None:
+    """The vector in a cell, or None where the cell is damaged: then the text is encoded again."""
+    raw, check = blob[:-4], blob[-4:]
+    if len(raw) != 4 * dim or crc32(raw).to_bytes(4, "little") != check:
+        return None
+    return np.frombuffer(raw, dtype=np.float32)

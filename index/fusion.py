@@ -1,0 +1,105 @@
+"""Fuses dense and lexical evidence into one ranking of groups.
+
+score(row) = cosine(row) + morphemes * BM25(question) + fragments * BM25(answers of the row's group)
+
+Both BM25 scores are divided by the query's best, so each weight is the most that its signal can add to a cosine.
+Equal-weight fusion buries a strong encoder; these small weights break the ties that the encoder leaves, and lift the
+misspelt questions it cannot read. A group ranks by its best row; the score shown to a reader stays the cosine.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from index.encoders.base import Vectors
+from index.lexical import Scores
+from index.vectors import Positions, VectorIndex
+
+POOL = 64
+"""Rows taken from each signal before fusing; the union is ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class FusionWeights:
+    """What each lexical signal may add to a cosine.
+
+    The defaults were chosen by `benchmarks/tune_fusion.py` on training questions, never on the reported ones.
+
+    Attributes:
+        morphemes: Weight of BM25 over Kiwi morphemes of the questions.
+        fragments: Weight of BM25 over jamo n-grams of the answers.
+    """
+
+    morphemes: float = 0.02
+    fragments: float = 0.06
+
+
+class LexicalScores(NamedTuple):
+    """Normalised BM25 scores of one query: one a question row, and one a group."""
+
+    morphemes: Scores
+    fragments: Scores
+
+
+class Ranked(NamedTuple):
+    """Best rows, one a group, best first: row positions and their cosines."""
+
+    positions: Positions
+    cosines: Vectors
+
+
+def rank_groups(
+    query: Vectors,
+    vectors: VectorIndex,
+    group_of_row: Positions,
+    lexical: LexicalScores | None,
+    weights: FusionWeights,
+    limit: int,
+) -> Ranked:
+    """Ranks groups for one query.
+
+    Args:
+        query: Unit vector of shape `(dim,)`.
+        vectors: Index over `n` question rows.
+        group_of_row: Group number of each row; shape `(n,)`.
+        lexical: BM25 scores, or None for the encoder alone.
+        weights: Fusion weights.
+        limit: Groups wanted.
+
+    Returns:
+        At most `limit` rows, no two of one group.
+    """
+    pool = max(POOL, 8 * limit)
+    nearest = vectors.search(query, pool)
+    rows, cosines = nearest.positions, nearest.cosines
+    if lexical is None:
+        return _best_of_each_group(rows, cosines, cosines, group_of_row, limit)
+    best_groups = _top(lexical.fragments, pool)
+    extra = np.concatenate((_top(lexical.morphemes, pool), np.flatnonzero(np.isin(group_of_row, best_groups))))
+    extra = np.setdiff1d(extra, rows)
+    if extra.size:
+        rows = np.concatenate((rows, extra))
+        cosines = np.concatenate((cosines, vectors.cosines(query, extra)))
+    fused = (
+        cosines
+        + weights.morphemes * lexical.morphemes[rows]
+        + weights.fragments * lexical.fragments[group_of_row[rows]]
+    )
+    return _best_of_each_group(rows, cosines, fused, group_of_row, limit)
+
+
+def _top(scores: Scores, limit: int) -> Positions:
+    """Positions of the `limit` largest positive scores, in no order."""
+    positions = np.argpartition(scores, -limit)[-limit:] if scores.size > limit else np.arange(scores.size)
+    return positions[scores[positions] > 0].astype(np.int64)
+
+
+def _best_of_each_group(
+    rows: Positions, cosines: Vectors, fused: Vectors, group_of_row: Positions, limit: int
+) -> Ranked:
+    # Rows break ties, so that the order does not depend on which signal found a row first.
+    order = np.lexsort((rows, -fused))
+    _, first = np.unique(group_of_row[rows[order]], return_index=True)
+    chosen = order[np.sort(first)[:limit]]
+    return Ranked(rows[chosen], cosines[chosen])

@@ -1,0 +1,79 @@
+"""Korean analysis: one Kiwi analyser with the trade's words, shared by the lexical index and the question splitter.
+
+Kiwi takes a second or more to load and is safe to use from several threads, so one instance serves a process.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.resources import files
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiwipiepy import Token
+
+JAMO_GRAM = 4
+"""Length of jamo n-grams: about a syllable and a half, so that one mistyped letter spares most of a word's n-grams."""
+
+_CONTENT_TAGS = frozenset(
+    ("NNG", "NNP", "NNB", "NR", "VV", "VA", "XR", "SL", "SN", "MM", "MAG", "XPN", "XSN", "W_SERIAL", "SH")
+)
+_NOT_WORD = re.compile(r"[\W_]+")
+_load_lock = Lock()
+
+
+class KoreanAnalyzer:
+    """Kiwi with the trade-term dictionary of `index/resources/trade_terms.txt`.
+
+    Attributes:
+        fingerprint: Changes when tokens may change: Kiwi's version, its model's version and the dictionary.
+    """
+
+    def __init__(self) -> None:
+        from kiwipiepy import Kiwi
+
+        terms = files("index").joinpath("resources", "trade_terms.txt").read_text("utf-8")
+        # The multi-word dictionary costs a second of loading and holds hardly a word of this trade.
+        self._kiwi: Kiwi = Kiwi(load_multi_dict=False)
+        for line in terms.splitlines():
+            term = line.partition("#")[0].strip()
+            if term:
+                self._kiwi.add_user_word(term, "NNG", 3.0)
+        digest = sha256(terms.encode()).hexdigest()[:12]
+        self.fingerprint = f"kiwi-{version('kiwipiepy')}-{version('kiwipiepy_model')}-{digest}"
+
+    def tokens(self, text: str) -> list["Token"]:
+        """Analyses a text into morphemes with their tags and character offsets."""
+        return list(self._kiwi.tokenize(text))
+
+    def morphemes(self, text: str) -> list[str]:
+        """Returns the content morphemes of a text as `form/t`, t being the first letter of the tag."""
+        return content_morphemes(self.tokens(text))
+
+
+def content_morphemes(tokens: list["Token"]) -> list[str]:
+    """Keeps nouns, verb and adjective stems, modifiers, foreign words and numbers, as `form/t`."""
+    return [f"{token.form}/{token.tag[0]}" for token in tokens if token.tag.split("-")[0] in _CONTENT_TAGS]
+
+
+def jamo_ngrams(text: str, size: int = JAMO_GRAM) -> list[str]:
+    """Returns the n-grams of a text's jamo, white space and punctuation left out.
+
+    Spacing slips and single mistyped letters leave most n-grams as they were, which whole morphemes do not survive.
+    """
+    jamo = unicodedata.normalize("NFD", _NOT_WORD.sub("", text.casefold()))
+    return [jamo[i : i + size] for i in range(len(jamo) - size + 1)]
+
+
+@cache
+def _analyzer() -> KoreanAnalyzer:
+    return KoreanAnalyzer()
+
+
+def korean_analyzer() -> KoreanAnalyzer:
+    """Returns the process-wide analyser, loading it on first use."""
+    with _load_lock:
+        return _analyzer()

@@ -1,0 +1,138 @@
+"""The manifest: what a knowledge base's derived files were made from, and their digests.
+
+Derived files are native formats whose readers trust their input, so every file is checked against the manifest
+before it is opened.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from data.errors import KnowledgeBaseError
+from data.writers import write_atomically
+from index.calibration import Calibration
+from index.fusion import FusionWeights
+
+FILE_NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """Size and sha256 of one derived file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a knowledge base consists of.
+
+    Attributes:
+        revision: Revision of the store that the derived files were made from.
+        encoder: Spec that `make_encoder` accepts.
+        fingerprint: The encoder's fingerprint.
+        dim: Length of a vector.
+        tokenizer: Fingerprint of the Korean analyser.
+        groups: Number of groups.
+        questions: Number of question rows.
+        folder: Name of the folder of derived files.
+        weights: Fusion weights.
+        calibration: When an answer is refused, and when it is called uncertain.
+        files: Derived files by path relative to the knowledge base.
+        created: Time of building, ISO 8601 with zone.
+    """
+
+    revision: int
+    encoder: str
+    fingerprint: str
+    dim: int
+    tokenizer: str
+    groups: int
+    questions: int
+    folder: str
+    weights: FusionWeights
+    calibration: Calibration
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    created: str = ""
+    format: int = FORMAT
+
+    def write(self, base: Path) -> None:
+        """Writes the manifest into a knowledge base, whole or not at all."""
+        write_atomically(base / FILE_NAME, json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n")
+
+
+def read_manifest(base: Path) -> Manifest:
+    """Reads a knowledge base's manifest.
+
+    Raises:
+        KnowledgeBaseError: There is no knowledge base, or the manifest is damaged or of another format.
+    """
+    path = base / FILE_NAME
+    if not base.is_dir() or not path.is_file():
+        raise KnowledgeBaseError(f"{base}: no knowledge base here; make one with `dobae index build FILE --kb {base}`")
+    try:
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if record.get("format") != FORMAT:
+            raise KnowledgeBaseError(
+                f"{path}: has format {record.get('format')}, this dobae reads {FORMAT}; "
+                f"run `dobae index rebuild --kb {base}`"
+            )
+        return Manifest(
+            **record
+            | {
+                "weights": FusionWeights(**record["weights"]),
+                "calibration": Calibration(**record["calibration"]),
+                "files": {name: FileRecord(**entry) for name, entry in record["files"].items()},
+            }
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        detail = " ".join(str(error).split())[:120]
+        raise KnowledgeBaseError(f"{path}: damaged ({detail}); run `dobae index rebuild --kb {base}`") from error
+
+
+def record_files(base: Path, folder: str) -> dict[str, FileRecord]:
+    """Digests every file under a folder of derived files."""
+    files = sorted(path for path in (base / folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(base)): _record(path) for path in files}
+
+
+def check_files(base: Path, manifest: Manifest) -> None:
+    """Compares size and sha256 of every derived file with the manifest.
+
+    Raises:
+        KnowledgeBaseError: A file is missing, was changed, or lies outside the base; names the file and the mend.
+    """
+    mend = f"run `dobae index rebuild --kb {base}`"
+    for name, expected in manifest.files.items():
+        path = base / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise KnowledgeBaseError(f"{base / FILE_NAME}: names a file outside the base ({name}); {mend}")
+        if not path.is_file():
+            raise KnowledgeBaseError(f"{path}: is missing; {mend}")
+        if path.stat().st_size != expected.bytes:
+            raise KnowledgeBaseError(f"{path}: has {path.stat().st_size} bytes, not {expected.bytes}; {mend}")
+        if _record(path) != expected:
+            raise KnowledgeBaseError(f"{path}: digest mismatch, the file was changed or damaged; {mend}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Flushes a folder's files and entries to the disk."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _record(path: Path) -> FileRecord:
+    with path.open("rb") as file:
+        digest = sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return FileRecord(path.stat().st_size, digest.hexdigest())

@@ -1,0 +1,93 @@
+"""Finds the groups most similar to a question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from data.text import check_question
+from data.types import Hit
+from index.encoders.base import Vectors
+from index.examples import ExampleChoice, example_answer
+from index.fusion import LexicalScores, rank_groups
+from index.knowledge_base import KnowledgeBase
+from index.korean import jamo_ngrams, korean_analyzer
+
+DEFAULT_TOP_K = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverSettings:
+    """How to search.
+
+    Attributes:
+        top_k: Groups returned for a question.
+        example: Which of a group's answers is shown.
+        lexical: Fuse the lexical signals with the cosine; without, the encoder ranks alone.
+    """
+
+    top_k: int = DEFAULT_TOP_K
+    example: ExampleChoice = "medoid"
+    lexical: bool = True
+
+
+class Retriever:
+    """Searches one knowledge base. Hits are groups, never two of one; scores are cosines."""
+
+    def __init__(self, base: KnowledgeBase, settings: RetrieverSettings | None = None) -> None:
+        self.base = base
+        self.settings = settings or RetrieverSettings()
+        self._analyzer = korean_analyzer()
+
+    def search(self, question: str, top_k: int | None = None) -> list[Hit]:
+        """Finds the groups most similar to one question.
+
+        Args:
+            question: One question, not a compound one.
+            top_k: Groups wanted; the setting's if None.
+
+        Returns:
+            Hits, best first, ranks from 1; fewer than `top_k` when the base is smaller.
+
+        Raises:
+            QuestionError: The question is empty, too long or holds no letter.
+            KnowledgeBaseError: The base is damaged.
+        """
+        text = check_question(question)
+        return self._hits(text, self.encode([text])[0], top_k)
+
+    def search_many(self, questions: Sequence[str], top_k: int | None = None) -> list[list[Hit]]:
+        """Searches for several questions, encoding them in one batch; one hit list a question, in order."""
+        texts = [check_question(question) for question in questions]
+        if not texts:
+            return []
+        return [self._hits(text, vector, top_k) for text, vector in zip(texts, self.encode(texts), strict=True)]
+
+    def encode(self, questions: Sequence[str]) -> Vectors:
+        """Encodes questions as the base's own were; shape `(len(questions), dim)`."""
+        return self.base.encoder.encode_queries(questions)
+
+    def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
+        """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""
+        return self._hits(question, vector, top_k)
+
+    def _hits(self, question: str, vector: Vectors, top_k: int | None) -> list[Hit]:
+        base = self.base
+        lexical = None
+        if self.settings.lexical:
+            lexical = LexicalScores(
+                base.morphemes.scores(self._analyzer.morphemes(question)),
+                base.fragments.scores(jamo_ngrams(question)),
+            )
+        ranked = rank_groups(
+            vector, base.vectors, base.group_of_row, lexical, base.manifest.weights, top_k or self.settings.top_k
+        )
+        found = base.rows(ranked.positions)
+        return [
+            Hit(
+                group=stored.group,
+                question=wording,
+                answer=example_answer(stored.group.answers, stored.medoid, self.settings.example),
+                score=max(-1.0, min(1.0, float(cosine))),
+                rank=rank,
+            )
+            for rank, ((stored, wording), cosine) in enumerate(zip(found, ranked.cosines, strict=True), 1)
+        ]

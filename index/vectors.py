@@ -1,0 +1,81 @@
+"""Exact inner-product search over unit vectors, through FAISS."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from index.encoders.base import Vectors
+from index.threads import one_thread
+
+Positions = npt.NDArray[np.int64]
+
+
+class Neighbours(NamedTuple):
+    """Positions of the nearest rows, nearest first, and their cosines."""
+
+    positions: Positions
+    cosines: Vectors
+
+
+class VectorIndex:
+    """A flat FAISS index; positions are row numbers of the vectors it was built from."""
+
+    def __init__(self, flat: faiss.IndexFlatIP) -> None:
+        self._flat = flat
+
+    @classmethod
+    def build(cls, vectors: Vectors) -> "VectorIndex":
+        """Indexes unit vectors of shape `(n, dim)`."""
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(vectors)
+        return cls(flat)
+
+    @property
+    def size(self) -> int:
+        """Returns the number of vectors."""
+        return int(self._flat.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """Returns the length of a vector."""
+        return int(self._flat.d)
+
+    def search(self, query: Vectors, limit: int) -> Neighbours:
+        """Finds the rows nearest to one query.
+
+        Args:
+            query: Unit vector of shape `(dim,)`.
+            limit: Number of rows wanted; fewer come back when the index is smaller.
+        """
+        with one_thread():
+            cosines, positions = self._flat.search(query[None, :], min(limit, self.size))
+        return Neighbours(positions[0], cosines[0])
+
+    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
+        """Returns the cosine of one query and each row at `positions`; shape `(len(positions),)`."""
+        cosines: Vectors = self._flat.reconstruct_batch(positions) @ query
+        return cosines
+
+    def vectors(self) -> Vectors:
+        """Returns all rows; shape `(size, dim)`."""
+        rows: Vectors = self._flat.reconstruct_n(0, self.size)
+        return rows
+
+    def save(self, path: Path) -> None:
+        """Writes the index file."""
+        faiss.write_index(self._flat, str(path))
+
+    @classmethod
+    def load(cls, path: Path) -> "VectorIndex":
+        """Reads an index file whose digest the caller has verified: FAISS trusts what it reads.
+
+        Raises:
+            TypeError: The file holds another kind of index.
+        """
+        flat = faiss.read_index(str(path))
+        if not isinstance(flat, faiss.IndexFlatIP):
+            raise TypeError(f"{path.name} holds a {type(flat).__name__}, not an IndexFlatIP")
+        return cls(flat)

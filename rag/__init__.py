@@ -1,0 +1,1 @@
+"""Question decomposition, generators, citations, abstention and the pipeline that joins them."""

@@ -1,0 +1,47 @@
+"""Citation markers: parsed from the stream, checked, and dropped when they point at nothing.
+
+A marker out of range never reaches the reader, not even for a moment: text that may still become a marker is held
+back until it is one or is not.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+MARKER = re.compile(r"\[(\d{1,3})\]")
+_MAY_BECOME_MARKER = re.compile(r"\s*\[\d{0,3}$|\s+$")
+
+
+def checked_stream(chunks: Iterable[str], examples: int) -> Iterator[str]:
+    """Passes a stream on without markers that name no example.
+
+    Args:
+        chunks: Text as it is generated.
+        examples: Number of examples shown; markers 1 to `examples` are valid.
+
+    Yields:
+        Non-empty pieces of text.
+    """
+    held = ""
+    for chunk in chunks:
+        held += chunk
+        waiting = _MAY_BECOME_MARKER.search(held)
+        ready, held = (held[: waiting.start()], held[waiting.start() :]) if waiting else (held, "")
+        if text := drop_invalid_markers(ready, examples):
+            yield text
+    if text := drop_invalid_markers(held, examples).rstrip():
+        yield text
+
+
+def drop_invalid_markers(text: str, examples: int) -> str:
+    """Removes markers outside 1 to `examples`, together with the space before them."""
+    return re.sub(r"\s*\[(\d{1,3})\]", lambda match: match[0] if 1 <= int(match[1]) <= examples else "", text)
+
+
+def markers_of(text: str) -> tuple[int, ...]:
+    """Returns the markers in a text, each once, in order of appearance."""
+    return tuple(dict.fromkeys(int(number) for number in MARKER.findall(text)))
+
+
+def without_markers(text: str) -> str:
+    """Returns the text without any marker."""
+    return re.sub(r"\s*\[\d{1,3}\]", "", text).strip()

@@ -1,0 +1,1 @@
+"""Generators: a question with its examples in, text chunks out."""

@@ -1,0 +1,1 @@
+"""The `dobae` command. Importing it imports no model library."""

@@ -1,0 +1,131 @@
+"""`dobae index`: builds and inspects knowledge bases."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ui.cli.options import DEFAULT_KB, BatchOption, DeviceOption, EncoderOption, JsonOption, KbOption, encoder_settings
+from ui.cli.progress import note, progress_bar
+
+if TYPE_CHECKING:
+    from index.manifest import Manifest
+
+app = typer.Typer(help="Build and inspect knowledge bases.", no_args_is_help=True)
+
+
+@app.command()
+def build(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV or JSONL files of questions and answers.")
+    ],
+    kb: KbOption = DEFAULT_KB,
+    encoder: EncoderOption = None,
+    device: DeviceOption = None,
+    batch_size: BatchOption = 32,
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", help="Where unusable rows are written; beside the base by default.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a knowledge base from CSV or JSONL files; an existing one is kept as NAME.previous."""
+    from data.readers import read_all
+    from data.writers import write_rejects
+    from index.building import build_knowledge_base
+    from index.encoders.base import make_encoder
+
+    result = read_all(files)
+    for line in result.notes:
+        note(line)
+    model = make_encoder(encoder_settings(encoder, device, batch_size))
+    with progress_bar("encoding questions") as progress:
+        manifest = build_knowledge_base(kb, result.groups, model, progress=progress)
+    if result.rejects:
+        target = rejects or kb.with_name(f"{kb.name}.rejects.csv")
+        write_rejects(target, result.rejects)
+        first = result.rejects[0]
+        note(
+            f"{len(result.rejects)} rows rejected, see {target}; first: {first.file}, line {first.line}: {first.reason}"
+        )
+    _report(kb, manifest, {"rejected": len(result.rejects)}, as_json)
+
+
+@app.command()
+def info(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
+    """Say what a knowledge base holds and how it was built."""
+    from index.manifest import read_manifest
+
+    _report(kb, read_manifest(kb), {}, as_json)
+
+
+@app.command()
+def verify(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
+    """Check every file and every group against its digest."""
+    from index.knowledge_base import open_knowledge_base
+
+    base = open_knowledge_base(kb)
+    base.store.check()
+    checked = {
+        "ok": True,
+        "files": len(base.manifest.files),
+        "groups": base.manifest.groups,
+        "revision": base.manifest.revision,
+    }
+    if as_json:
+        typer.echo(json.dumps(checked))
+    else:
+        typer.echo(
+            f"{kb}: sound; {checked['files']} index files and {checked['groups']} groups match their digests, "
+            f"revision {checked['revision']}"
+        )
+
+
+@app.command()
+def rebuild(
+    kb: KbOption = DEFAULT_KB,
+    encoder: EncoderOption = None,
+    device: DeviceOption = None,
+    batch_size: BatchOption = 32,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the index files again from the stored groups, for example for another encoder."""
+    from data.errors import KnowledgeBaseError
+    from index.building import rebuild_knowledge_base
+    from index.encoders.base import make_encoder
+    from index.manifest import read_manifest
+
+    if encoder is None:
+        try:
+            encoder = read_manifest(kb).encoder
+        except KnowledgeBaseError:
+            note(f"{kb}: the manifest cannot be read; rebuilding with the default encoder")
+    with progress_bar("encoding questions") as progress:
+        manifest = rebuild_knowledge_base(
+            kb, make_encoder(encoder_settings(encoder, device, batch_size)), progress=progress
+        )
+    _report(kb, manifest, {}, as_json)
+
+
+def _report(kb: Path, manifest: "Manifest", more: dict[str, Any], as_json: bool) -> None:
+    calibration = manifest.calibration
+    facts = {
+        "kb": str(kb),
+        "groups": manifest.groups,
+        "questions": manifest.questions,
+        "revision": manifest.revision,
+        "encoder": manifest.encoder,
+        "fingerprint": manifest.fingerprint,
+        "dim": manifest.dim,
+        "refuse_below": calibration.refuse_below,
+        "unsure_below": calibration.unsure_below,
+        "created": manifest.created,
+    }
+    if as_json:
+        typer.echo(json.dumps(facts | more, ensure_ascii=False))
+        return
+    typer.echo(
+        f"{kb}: {manifest.groups:,} groups, {manifest.questions:,} questions, revision {manifest.revision}, "
+        f"encoder {manifest.encoder} ({manifest.dim} dimensions); "
+        f"answers from cosine {calibration.refuse_below:.2f} up"
+    )

@@ -1,0 +1,62 @@
+"""The `dobae` command: wiring, and the one place where errors become a line and an exit status.
+
+Importing this module must stay light: each command imports what it needs when it runs.
+"""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from data.errors import DobaeError
+from ui.cli import index_commands, models_commands
+from ui.cli.ask_command import ask
+from ui.cli.search_command import search
+
+app = typer.Typer(
+    name="dobae",
+    help="Korean question answering about wallpaper and finishing-work defects, with cited examples.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(models_commands.app, name="models")
+app.add_typer(index_commands.app, name="index")
+app.command("search")(search)
+app.command("ask")(ask)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"dobae {installed('dobae')}")
+        context.exit(0)
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        context.exit(2)
+
+
+def run() -> NoReturn:
+    """Runs the command and exits: 0 done, 2 bad input, 1 failed inside, 130 interrupted."""
+    try:
+        sys.exit(app())
+    except DobaeError as error:
+        print(f"dobae: {error}", file=sys.stderr)  # noqa: T201 - the one line a user sees
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("dobae: interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`dobae search ... | head`); there is no one to tell.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    run()

