@@ -25,8 +25,8 @@ from index.encoders.base import Encoder, Progress
 from index.encoders.cache import EmbeddingCache
 from index.examples import medoid_of_ngrams
 from index.fusion import FusionWeights
-from index.knowledge_base import FRAGMENTS_FOLDER, MORPHEMES_FOLDER, ROWS_FILE, VECTORS_FILE
-from index.korean import jamo_ngrams, korean_analyzer
+from index.knowledge_base import FRAGMENTS_FOLDER, HEADS_FOLDER, MORPHEMES_FOLDER, ROWS_FILE, VECTORS_FILE
+from index.korean import jamo_ngrams, korean_analyzer, word_heads
 from index.lexical import LexicalIndex
 from index.manifest import Manifest
 from index.store import FILE_NAME as STORE_FILE
@@ -34,8 +34,8 @@ from index.store import GroupStore, create_store
 from index.vectors import VectorIndex
 
 CACHE_FILE = "embeddings.sqlite"
-FRAGMENT_LENGTH_NORMALISATION = 0.3
-"""BM25's b for answers: groups differ in how many references they have, which says nothing about their topic."""
+GROUP_LENGTH_NORMALISATION = 0.3
+"""BM25's b for whole groups: they differ in how many references they have, which says nothing about their topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Words:
 
     morphemes: LexicalIndex
     fragments: LexicalIndex
+    heads: LexicalIndex
     medoids: list[int]
     tokenizer: str
 
@@ -144,6 +145,7 @@ def _derive(
     np.save(derived / ROWS_FILE, rows)
     words.morphemes.save(derived / MORPHEMES_FOLDER)
     words.fragments.save(derived / FRAGMENTS_FOLDER)
+    words.heads.save(derived / HEADS_FOLDER)
     manifest = Manifest(
         revision=revision,
         encoder=encoder.spec,
@@ -164,12 +166,16 @@ def _derive(
 def _analyse(groups: Sequence[QAGroup], questions: Sequence[str]) -> Words:
     answers = [[jamo_ngrams(answer) for answer in group.answers] for group in groups]
     fragments = LexicalIndex.build(
-        [[gram for grams in group for gram in grams] for group in answers], b=FRAGMENT_LENGTH_NORMALISATION
+        [[gram for grams in group for gram in grams] for group in answers], b=GROUP_LENGTH_NORMALISATION
+    )
+    heads = LexicalIndex.build(
+        [[head for text in (*group.questions, *group.answers) for head in word_heads(text)] for group in groups],
+        b=GROUP_LENGTH_NORMALISATION,
     )
     medoids = [medoid_of_ngrams(group) for group in answers]
     analyzer = korean_analyzer()
     morphemes = LexicalIndex.build([analyzer.morphemes(question) for question in questions])
-    return Words(morphemes, fragments, medoids, analyzer.fingerprint)
+    return Words(morphemes, fragments, heads, medoids, analyzer.fingerprint)
 
 
 def _check_target(path: Path) -> None:

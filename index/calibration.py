@@ -20,7 +20,7 @@ from index.vectors import Positions
 SAMPLE = 2_000
 """Questions asked of a large base; the quantiles below need no more."""
 
-_REFUSED_SHARE = 0.005
+_REFUSED_SHARE = 0.01
 """Share of the base's own questions, groups removed, that may fall below `refuse_below`."""
 
 _UNSURE_SHARE = 0.01

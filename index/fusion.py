@@ -1,10 +1,11 @@
 """Fuses dense and lexical evidence into one ranking of groups.
 
-score(row) = cosine(row) + morphemes * BM25(question) + fragments * BM25(answers of the row's group)
+score(row) = cosine(row) + morphemes * BM25(question) + fragments * BM25(group's answers) + heads * BM25(whole group)
 
-Both BM25 scores are divided by the query's best, so each weight is the most that its signal can add to a cosine.
+Each BM25 score is divided by the query's best, so a weight is the most that its signal can add to a cosine.
 Equal-weight fusion buries a strong encoder; these small weights break the ties that the encoder leaves, and lift the
-misspelt questions it cannot read. A group ranks by its best row; the score shown to a reader stays the cosine.
+misspelt questions it cannot read and the symptoms that only an answer names. A group ranks by its best row; the score
+shown to a reader stays the cosine.
 """
 
 from dataclasses import dataclass
@@ -28,18 +29,21 @@ class FusionWeights:
 
     Attributes:
         morphemes: Weight of BM25 over Kiwi morphemes of the questions.
-        fragments: Weight of BM25 over jamo n-grams of the answers.
+        fragments: Weight of BM25 over jamo n-grams of a group's answers.
+        heads: Weight of BM25 over word heads of a group's questions and answers.
     """
 
     morphemes: float = 0.02
-    fragments: float = 0.06
+    fragments: float = 0.03
+    heads: float = 0.03
 
 
 class LexicalScores(NamedTuple):
-    """Normalised BM25 scores of one query: one a question row, and one a group."""
+    """Normalised BM25 scores of one query: `morphemes` of each question row, the others of each group."""
 
     morphemes: Scores
     fragments: Scores
+    heads: Scores
 
 
 class Ranked(NamedTuple):
@@ -75,17 +79,14 @@ def rank_groups(
     rows, cosines = nearest.positions, nearest.cosines
     if lexical is None:
         return _best_of_each_group(rows, cosines, cosines, group_of_row, limit)
-    best_groups = _top(lexical.fragments, pool)
+    of_groups = weights.fragments * lexical.fragments + weights.heads * lexical.heads
+    best_groups = _top(of_groups, pool)
     extra = np.concatenate((_top(lexical.morphemes, pool), np.flatnonzero(np.isin(group_of_row, best_groups))))
     extra = np.setdiff1d(extra, rows)
     if extra.size:
         rows = np.concatenate((rows, extra))
         cosines = np.concatenate((cosines, vectors.cosines(query, extra)))
-    fused = (
-        cosines
-        + weights.morphemes * lexical.morphemes[rows]
-        + weights.fragments * lexical.fragments[group_of_row[rows]]
-    )
+    fused = cosines + weights.morphemes * lexical.morphemes[rows] + of_groups[group_of_row[rows]]
     return _best_of_each_group(rows, cosines, fused, group_of_row, limit)
 
 

@@ -22,6 +22,7 @@ VECTORS_FILE = "questions.faiss"
 ROWS_FILE = "rows.npy"
 MORPHEMES_FOLDER = "morphemes"
 FRAGMENTS_FOLDER = "fragments"
+HEADS_FOLDER = "heads"
 
 
 class KnowledgeBase:
@@ -35,6 +36,7 @@ class KnowledgeBase:
         vectors: Index over question rows.
         morphemes: BM25 over the morphemes of each question row.
         fragments: BM25 over the jamo n-grams of each group's answers; document i is group number i.
+        heads: BM25 over the word heads of each group's questions and answers, likewise.
         group_of_row: Group number of each question row; shape `(questions,)`.
     """
 
@@ -48,6 +50,7 @@ class KnowledgeBase:
             self.vectors = VectorIndex.load(folder / VECTORS_FILE)
             self.morphemes = LexicalIndex.load(folder / MORPHEMES_FOLDER)
             self.fragments = LexicalIndex.load(folder / FRAGMENTS_FOLDER)
+            self.heads = LexicalIndex.load(folder / HEADS_FOLDER)
             rows = np.load(folder / ROWS_FILE, allow_pickle=False)
         except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
             detail = " ".join(str(error).split())[:120]
@@ -58,7 +61,7 @@ class KnowledgeBase:
         self._wording_of_row: Positions = rows[:, 1]
         if not (
             len(rows) == self.vectors.size == self.morphemes.size == manifest.questions
-            and self.fragments.size == manifest.groups
+            and self.fragments.size == self.heads.size == manifest.groups
             and self.vectors.dim == encoder.dim
         ):
             raise KnowledgeBaseError(f"{folder}: files do not fit together; run `dobae index rebuild --kb {path}`")

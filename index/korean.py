@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 JAMO_GRAM = 4
 """Length of jamo n-grams: about a syllable and a half, so that one mistyped letter spares most of a word's n-grams."""
 
+HEAD = 2
+"""Syllables kept of a word."""
+
 _CONTENT_TAGS = frozenset(
     ("NNG", "NNP", "NNB", "NR", "VV", "VA", "XR", "SL", "SN", "MM", "MAG", "XPN", "XSN", "W_SERIAL", "SH")
 )
@@ -66,6 +69,15 @@ def jamo_ngrams(text: str, size: int = JAMO_GRAM) -> list[str]:
     """
     jamo = unicodedata.normalize("NFD", _NOT_WORD.sub("", text.casefold()))
     return [jamo[i : i + size] for i in range(len(jamo) - size + 1)]
+
+
+def word_heads(text: str) -> list[str]:
+    """Returns the first two syllables of each space-separated word.
+
+    Korean words carry their meaning at the front and their particles and endings at the back, so heads are a stemmer
+    that costs nothing; it reads long answers many times faster than morphemes can be found in them.
+    """
+    return [word[:HEAD] for word in _NOT_WORD.split(text.casefold()) if word]
 
 
 @cache

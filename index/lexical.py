@@ -1,7 +1,7 @@
 """BM25 over whatever tokens it is given, through `bm25s`, normalised so that scores of two queries compare.
 
-Two of these serve a knowledge base: Kiwi morphemes of the stored questions, and jamo n-grams of the stored answers.
-The second finds the answer that names the asker's symptom even where every word of the question is misspelt.
+Three of these serve a knowledge base: Kiwi morphemes of the stored questions, jamo n-grams of the stored answers, and
+word heads of both. The second finds the answer that names the asker's symptom even where every word is misspelt.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class LexicalIndex:
         Returns:
             float32 array of shape `(size,)` in [0, 1].
         """
-        known = self._bm25.get_tokens_ids(list(dict.fromkeys(tokens)))
+        known = self._bm25.get_tokens_ids([token for token in dict.fromkeys(tokens) if token])
         if not known:
             return np.zeros(self.size, dtype=np.float32)
         raw: Scores = self._bm25.get_scores_from_ids(known)

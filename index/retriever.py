@@ -9,7 +9,7 @@ from index.encoders.base import Vectors
 from index.examples import ExampleChoice, example_answer
 from index.fusion import LexicalScores, rank_groups
 from index.knowledge_base import KnowledgeBase
-from index.korean import jamo_ngrams, korean_analyzer
+from index.korean import jamo_ngrams, korean_analyzer, word_heads
 
 DEFAULT_TOP_K = 3
 
@@ -76,6 +76,7 @@ class Retriever:
             lexical = LexicalScores(
                 base.morphemes.scores(self._analyzer.morphemes(question)),
                 base.fragments.scores(jamo_ngrams(question)),
+                base.heads.scores(word_heads(question)),
             )
         ranked = rank_groups(
             vector, base.vectors, base.group_of_row, lexical, base.manifest.weights, top_k or self.settings.top_k

