@@ -10,7 +10,6 @@ import typer
 from ui.cli.options import (
     DEFAULT_KB,
     BatchOption,
-    DeviceOption,
     EncoderOption,
     ExampleOption,
     JsonOption,
@@ -52,8 +51,11 @@ def ask(
         str | None, typer.Option("--quantization", help="nf4: load the model in 4 bits (CUDA).")
     ] = None,
     top_k: TopKOption = 3,
+    device: Annotated[str | None, typer.Option("--device", help="Device of a local model: cpu, cuda, ...")] = None,
     encoder: EncoderOption = None,
-    device: DeviceOption = None,
+    encoder_device: Annotated[
+        str | None, typer.Option("--encoder-device", help="Device of a sentence-transformers encoder.")
+    ] = None,
     batch_size: BatchOption = 32,
     example: ExampleOption = "medoid",
     no_split: Annotated[bool, typer.Option("--no-split", help="Answer the whole text as one question.")] = False,
@@ -76,7 +78,7 @@ def ask(
     from rag.pipeline import PipelineSettings, QAPipeline
 
     model = make_generator(generator, adapter=adapter, base_url=base_url, device=device, quantization=quantization)
-    retriever = None if no_retrieval else open_retriever(kb, encoder, device, batch_size, example)
+    retriever = None if no_retrieval else open_retriever(kb, encoder, encoder_device, batch_size, example)
     settings = PipelineSettings(top_k=top_k, split=not no_split, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)
     if single is None:

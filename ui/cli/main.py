@@ -3,6 +3,7 @@
 Importing this module must stay light: each command imports what it needs when it runs.
 """
 
+import logging
 import sys
 from typing import NoReturn
 
@@ -44,6 +45,8 @@ def _root(
 
 def run() -> NoReturn:
     """Runs the command and exits: 0 done, 2 bad input, 1 failed inside, 130 interrupted."""
+    # Libraries that warn about optional parts of theirs have nothing to tell the person at the terminal.
+    logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
         sys.exit(app())
     except DobaeError as error:
