@@ -45,18 +45,18 @@ def examples_of(hits: Iterable[Hit]) -> tuple[Example, ...]:
 def grounded_messages(question: str, examples: Sequence[Example]) -> tuple[Message, ...]:
     """Renders a question with retrieved examples, numbered from 1 in the order given."""
     shown = "\n".join(
-        _EXAMPLE.format(marker=number, question=_defused(example.question), answer=_defused(example.answer))
+        _EXAMPLE.format(marker=number, question=defused(example.question), answer=defused(example.answer))
         for number, example in enumerate(examples, 1)
     )
     return (
         Message("system", _SYSTEM_GROUNDED),
-        Message("user", _GROUNDED.format(examples=shown, question=_defused(question))),
+        Message("user", _GROUNDED.format(examples=shown, question=defused(question))),
     )
 
 
 def closed_book_messages(question: str) -> tuple[Message, ...]:
     """Renders a question alone, for pure generation."""
-    return Message("system", _SYSTEM_CLOSED), Message("user", _CLOSED.format(question=_defused(question)))
+    return Message("system", _SYSTEM_CLOSED), Message("user", _CLOSED.format(question=defused(question)))
 
 
 def plain_prompt(messages: Sequence[Message]) -> str:
@@ -70,6 +70,6 @@ def prompt_digest() -> str:
     return sha256("\x1f".join(templates).encode()).hexdigest()[:16]
 
 
-def _defused(text: str) -> str:
-    """Puts a text on one line and turns "[3]" into "(3)", so that only the pipeline writes markers."""
+def defused(text: str) -> str:
+    """Puts a stored text on one line and turns "[3]" into "(3)", so that only the pipeline writes markers."""
     return _MARKER.sub(r"(\1)", " ".join(text.split()))

@@ -8,11 +8,11 @@ hold, and a negation that the nearest sentence of the example does not have.
 import re
 from collections.abc import Iterable
 
+from data.sentences import split_sentences
 from index.korean import jamo_ngrams
 from rag.answer import Citation, Sentence
 from rag.citations import markers_of, without_markers
 from rag.generators.base import GenerationRequest
-from rag.sentences import split_sentences
 
 ENOUGH = 0.6
 """Share of a sentence that must stand in its examples."""

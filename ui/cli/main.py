@@ -4,6 +4,7 @@ Importing this module must stay light: each command imports what it needs when i
 """
 
 import logging
+import os
 import sys
 from typing import NoReturn
 
@@ -45,6 +46,8 @@ def _root(
 
 def run() -> NoReturn:
     """Runs the command and exits: 0 done, 2 bad input, 1 failed inside, 130 interrupted."""
+    # OpenMP threads that spin at barriers lose their time slices to any neighbour; threads that sleep do not.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Libraries that warn about optional parts of theirs have nothing to tell the person at the terminal.
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:

@@ -1,0 +1,261 @@
+"""Any causal language model through transformers, with or without a LoRA adapter.
+
+The model is loaded on first use and shared by all answers. Answers are greedy, so one question has one answer.
+"""
+
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import AdapterMismatchError, DobaeError, GenerationError, InputError, ModelNotFoundError
+from data.prompts import plain_prompt
+from data.types import Message
+from rag.generators.adapters import check_model, check_names, read_card
+from rag.generators.base import GenerationRequest
+from rag.generators.decoding import Decoding, greedy_spans
+from rag.generators.textstream import RepetitionGuard, TextDecoder
+from rag.model_conversion import quiet_progress
+from rag.model_store import DEFAULT_MODEL, find
+
+QUANTIZATIONS = ("nf4",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    model: Any
+    tokenizer: Any
+    stop_ids: frozenset[int]
+    context: int | None
+
+
+class TransformersGenerator:
+    """A local causal language model.
+
+    Args:
+        model: "smollm2", a folder, or a Hugging Face id.
+        adapter: Folder of a PEFT adapter trained on this model.
+        device: "cpu", "cuda", "cuda:1"...; by default the GPU if there is one.
+        quantization: "nf4" loads the weights in 4 bits (CUDA only); None loads them whole.
+        decoding: Drafts and threads.
+
+    Raises:
+        ModelNotFoundError: The model cannot be had.
+        AdapterMismatchError: The adapter was trained for another model or prompt.
+        InputError: The adapter or a setting is unusable.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        adapter: Path | None = None,
+        device: str | None = None,
+        quantization: str | None = None,
+        decoding: Decoding | None = None,
+    ) -> None:
+        if quantization is not None and quantization not in QUANTIZATIONS:
+            raise InputError(f'unknown quantization "{quantization}"; known: {", ".join(QUANTIZATIONS)}')
+        self._model_name = model
+        self._card = read_card(adapter.expanduser()) if adapter is not None else None
+        if self._card is not None:
+            check_names(self._card, model)
+        self._folder = find(model)
+        self._device = device
+        self._quantization = quantization
+        if device is not None:
+            self._needs_cuda(device)
+        self._decoding = decoding or Decoding()
+        self._loaded: _Loaded | None = None
+        self._loading = threading.Lock()
+        self._step = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Returns the model's name, and the adapter's folder after a "+"."""
+        model = Path(self._model_name).name if Path(self._model_name).is_dir() else self._model_name
+        return f"{model}+{self._card.folder.resolve().name}" if self._card is not None else model
+
+    def load(self) -> None:
+        """Loads the model now rather than at the first question.
+
+        Raises:
+            ModelNotFoundError: The folder holds nothing transformers can load.
+            AdapterMismatchError: The adapter's tensors do not fit the model.
+            InputError: No such device.
+        """
+        self._ensure()
+
+    def stream(self, request: GenerationRequest) -> Iterator[str]:
+        """Yields the answer in whole characters as the model decides on them.
+
+        Nothing is computed beyond the chunk asked for last, so closing the iterator stops the model.
+
+        Raises:
+            GenerationError: The prompt does not fit, or the model failed.
+        """
+        loaded = self._ensure()
+        prompt = _encode(loaded.tokenizer, request.messages)
+        if loaded.context is not None and len(prompt) + request.max_new_tokens > loaded.context:
+            raise GenerationError(
+                f"the prompt has {len(prompt)} tokens and the answer may take {request.max_new_tokens}, "
+                f"more than the {loaded.context} of {self.name}; show fewer examples"
+            )
+        decoder, guard = TextDecoder(loaded.tokenizer), RepetitionGuard()
+        spans = greedy_spans(
+            loaded.model,
+            prompt,
+            stop_ids=loaded.stop_ids,
+            max_new_tokens=request.max_new_tokens,
+            decoding=self._decoding,
+            step_lock=lambda: self._step,
+        )
+        while not guard.looping:
+            try:
+                span = next(spans, None)
+            except RuntimeError as error:  # Out of memory is one.
+                raise GenerationError(f"{self.name} failed: {_one_line(error)}") from error
+            if span is None:
+                break
+            if chunk := guard.push(decoder.push(span)):
+                yield chunk
+        if rest := guard.finish():
+            yield rest
+
+    def _ensure(self) -> _Loaded:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    def _load(self) -> _Loaded:
+        import torch
+        from transformers import AutoTokenizer
+
+        device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise InputError(f"no CUDA GPU here for device {device}")
+        self._needs_cuda(device)
+        try:
+            with quiet_progress():
+                tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
+                model = self._load_model(device)
+        except DobaeError:
+            raise
+        except torch.OutOfMemoryError as error:
+            raise GenerationError(f"{self.name} does not fit into the memory of {device}") from error
+        except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+            raise ModelNotFoundError(f"cannot load {self._model_name}: {_one_line(error)}") from error
+        model.eval()
+        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        return _Loaded(model, tokenizer, _stop_ids(model, tokenizer), context)
+
+    def _needs_cuda(self, device: str) -> None:
+        if self._quantization is not None and not device.startswith("cuda"):
+            raise InputError(f"quantization {self._quantization} needs a CUDA GPU, not {device}")
+
+    def _load_model(self, device: str) -> Any:
+        from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+        dtype = _dtype(device)
+        options: dict[str, Any] = {}
+        if self._quantization == "nf4":
+            options["quantization_config"] = BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=dtype,
+            )
+        model = AutoModelForCausalLM.from_pretrained(
+            self._folder,
+            dtype=dtype,
+            device_map={"": device},
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            **options,
+        )
+        return model if self._card is None else self._with_adapter(model, device)
+
+    def _with_adapter(self, model: Any, device: str) -> Any:
+        import torch
+        from peft import PeftModel
+
+        if self._card is None:
+            return model
+        check_model(self._card, model, self._model_name)
+        try:
+            with warnings.catch_warnings():
+                # PEFT 0.21 asks transformers 5.23 for a name that became deprecated; nothing a user can act on.
+                warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+                adapted = PeftModel.from_pretrained(
+                    model, self._card.folder, torch_device=device, use_safetensors=True, local_files_only=True
+                )
+        except (RuntimeError, ValueError, TypeError, KeyError) as error:
+            raise AdapterMismatchError(
+                f"the adapter in {self._card.folder} does not fit {self._model_name}: {_one_line(error)}"
+            ) from error
+        # In float32 a merge changes nothing that shows and saves two small products a layer; lower precision rounds.
+        exact = model.dtype == torch.float32 and self._quantization is None
+        return adapted.merge_and_unload() if exact else adapted
+
+
+def _dtype(device: str) -> Any:
+    """Float32 on a CPU; on CUDA bfloat16 where the hardware has it (compute capability 8.0), else float16."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+
+
+def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Collects every token that ends an answer: the model's, the tokenizer's, and ChatML's end of turn."""
+    ids: set[int] = set()
+    for value in (model.generation_config.eos_token_id, model.config.eos_token_id, tokenizer.eos_token_id):
+        ids.update(value if isinstance(value, list) else [] if value is None else [value])
+    end_of_turn = tokenizer.get_vocab().get("<|im_end|>")
+    return frozenset(ids if end_of_turn is None else {*ids, end_of_turn})
+
+
+def _encode(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """Renders messages to token ids, with the chat template where there is one."""
+    from jinja2 import TemplateError
+
+    safe = [{"role": role, "content": _without_special_tokens(content, tokenizer)} for role, content in messages]
+    if not tokenizer.chat_template:
+        plain = plain_prompt(
+            [Message(message.role, new["content"]) for message, new in zip(messages, safe, strict=True)]
+        )
+        return list(tokenizer(plain)["input_ids"])
+    try:
+        return _templated(tokenizer, safe)
+    except TemplateError:  # Some templates know no system role: its text opens the user's message.
+        text = "\n\n".join(message["content"] for message in safe)
+        try:
+            return _templated(tokenizer, [{"role": "user", "content": text}])
+        except TemplateError as error:
+            raise GenerationError(f"the model's chat template failed: {_one_line(error)}") from error
+
+
+def _templated(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
+    # Templates that know no `enable_thinking` ignore it; reasoning models answer at once.
+    rendered = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_dict=True, enable_thinking=False
+    )
+    return list(rendered["input_ids"])
+
+
+def _without_special_tokens(text: str, tokenizer: Any) -> str:
+    """Removes spelled-out special tokens: a stored answer must not end the user's turn or open a system one."""
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    while any(token in text for token in special):
+        for token in special:
+            text = text.replace(token, "")
+    return text
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
