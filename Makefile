@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 KB ?= kb
-Q ?= 벽지 이음매가 자꾸 벌어지는데 왜 그런가요? 그리고 곰팡이는 뭘로 닦아야 하나요?
+Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 결로랑 누수는 어케 구분함?
 
 .DEFAULT_GOAL := help
 .PHONY: help ask kb models test lint format types layers unit integration bench clean

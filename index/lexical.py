@@ -4,6 +4,7 @@ Three of these serve a knowledge base: Kiwi morphemes of the stored questions, j
 word heads of both. The second finds the answer that names the asker's symptom even where every word is misspelt.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import numpy.typing as npt
 
 FILES = ("data.csc.index.npy", "indices.csc.index.npy", "indptr.csc.index.npy", "params.index.json", "vocab.index.json")
 """What `save` writes: NumPy arrays and JSON, no pickle."""
+
+# The library logs at DEBUG whatever the root logger says.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 Scores = npt.NDArray[np.float32]
 
