@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 KB ?= kb
 Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 결로랑 누수는 어케 구분함?
 
+# OpenMP threads that spin at barriers lose their time slices to any neighbour; threads that sleep do not.
+export OMP_WAIT_POLICY ?= passive
+
 .DEFAULT_GOAL := help
 .PHONY: help ask kb models test lint format types layers unit integration bench clean
 

@@ -66,6 +66,11 @@ def requests(tokens: Sequence["Token"]) -> bool:
             return True
         if token.form == "알" and any(later.form == "싶" for later in tail[i:]):
             return True
+        if token.form == "문의" and i > 1:
+            # "원인을 문의드립니다" and "왜 그런지 문의드립니다" ask; "도배 하자를 문의드립니다" only opens a message.
+            what = tail[i - 2] if tail[i - 1].tag == "JKO" else tail[i - 1]
+            if what.form in words.ASPECTS or is_whether(what):
+                return True
         if token.form in words.WANTED and any(later.form == "필요" for later in tail[i:]):
             return True
     return False

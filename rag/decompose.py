@@ -102,6 +102,9 @@ def _cuts(text: str, tokens: Sequence["Token"]) -> Iterator[tuple[int, bool]]:
             continue
         if "\n" in gap or (_closes(tokens, i, gap) and not words.PARTICLE_AFTER.match(text, end)):
             yield after.start, False
+        elif gap and token.tag == "SP" and i and tokens[i - 1].form.endswith(("나요", "가요", "까요", "까")):
+            # A comma where a question mark was meant: "왜 생기나요, 벽지 종류는 뭐가 있나요?"
+            yield after.start, True
         elif gap and (_ends_sentence(tokens, i) or words.JOINING.match(text, after.start)):
             yield after.start, True
 

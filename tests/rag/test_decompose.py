@@ -171,3 +171,19 @@ def test_accuracy_on_labelled_questions_does_not_fall() -> None:
     accuracy = {style: sum(cases) / len(cases) for style, cases in right.items()}
     assert {style: value for style, value in accuracy.items() if value < FLOORS[style]} == {}
     assert sum(map(sum, right.values())) / len(LABELLED) >= 0.985
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("벽지가 들뜨는 원인을 문의드립니다. 또한, 곰팡이 제거 방법은 무엇인가요?", 2),
+        ("이음매가 왜 벌어지는지 문의드립니다. 그리고 실크벽지의 장점도 궁금합니다.", 2),
+        ("도배 하자를 문의드립니다. 벽지가 왜 들뜨나요?", 1),
+        ("안녕하세요 도배 관련 문의드립니다. 벽지가 왜 뜨나요?", 1),
+        ("몰딩이 벌어지는 이유는 무엇인가요, 장판 찍힘은 어떻게 복구하나요?", 2),
+        ("실크가 좋나요, 합지가 좋나요?", 1),
+        ("이게 곰팡이인가요, 얼룩인가요?", 1),
+    ],
+)
+def test_an_inquiry_asks_and_a_comma_may_end_a_question(text: str, parts: int) -> None:
+    assert len(decompose(text)) == parts

@@ -203,3 +203,14 @@ def test_version_and_help_exit_well() -> None:
     assert dobae("--version").stdout.startswith("dobae ")
     assert "index" in dobae("--help").stdout
     assert dobae().returncode == 2
+
+
+def test_split_writes_two_parts_that_share_no_group(small_file: Path, tmp_path: Path) -> None:
+    result = dobae("data", "split", small_file, "--out", tmp_path, "--held-out", "0.25", "--seed", 3, "--json")
+    assert json.loads(result.stdout) == {"train": 30, "held_out": 10, "rejected": 0, "seed": 3}
+    train, held_out = (
+        {json.loads(line)["id"] for line in (tmp_path / name).read_text("utf-8").splitlines()}
+        for name in ("train.jsonl", "held_out.jsonl")
+    )
+    assert (len(train), len(held_out), train & held_out) == (30, 10, set())
+    _assert_one_line(dobae("data", "split", small_file, "--out", tmp_path, "--held-out", "2"))

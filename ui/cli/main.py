@@ -11,9 +11,12 @@ from typing import NoReturn
 import typer
 
 from data.errors import DobaeError
-from ui.cli import index_commands, models_commands
+from ui.cli import data_commands, index_commands, models_commands
 from ui.cli.ask_command import ask
+from ui.cli.augment_command import augment
+from ui.cli.join_command import join
 from ui.cli.search_command import search
+from ui.cli.split_command import split
 
 app = typer.Typer(
     name="dobae",
@@ -25,6 +28,10 @@ app = typer.Typer(
 )
 app.add_typer(models_commands.app, name="models")
 app.add_typer(index_commands.app, name="index")
+app.add_typer(data_commands.app, name="data")
+data_commands.app.command("split")(split)
+data_commands.app.command("join")(join)
+data_commands.app.command("augment")(augment)
 app.command("search")(search)
 app.command("ask")(ask)
 

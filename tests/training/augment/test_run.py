@@ -1,0 +1,255 @@
+"""Runs against a real HTTP server on its good days and its bad ones."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from scripted_server import ScriptedServer, running
+
+from data.errors import GenerationError, InputError
+from data.types import Message, QAGroup
+from index.encoders.base import HashEncoder
+from training.augment.budget import Budget, BudgetLimits, BudgetSpentError
+from training.augment.chat import ChatSettings, LangChainChat
+from training.augment.filters import Filters
+from training.augment.journal import Journal
+from training.augment.passages import Passage
+from training.augment.prompts import prompt_digest
+from training.augment.run import AugmentSettings, Outcome, augment
+from training.augment.thresholds import Thresholds
+
+BASE = (QAGroup("b1", ("벽지가 왜 들뜨나요?",), ("풀이 덜 말라 들뜹니다.",)),)
+ASK = (Message("system", "전문가"), Message("user", "질문: 벽지"))
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def chat(server: ScriptedServer, waits: list[float] | None = None, **options: Any) -> LangChainChat:
+    settings = ChatSettings("openai:scripted", base_url=server.url, timeout=0.5, first_wait=1.0, **options)
+    return LangChainChat(settings, pause=(waits if waits is not None else []).append)
+
+
+def grown(
+    server: ScriptedServer,
+    journal: Path,
+    *,
+    limits: BudgetLimits | None = None,
+    passages: list[Passage] | None = None,
+    attempts: int = 6,
+    **settings: Any,
+) -> Outcome:
+    encoder = HashEncoder()
+    with Journal(journal, {}) as record:
+        return augment(
+            BASE,
+            passages,
+            chat=chat(server, attempts=attempts, max_output_tokens=256),
+            filters=Filters(BASE, (), encoder, Thresholds(0.2, -1.0, 0.97)),
+            journal=record,
+            budget=Budget(limits or BudgetLimits(), record.tokens()),
+            settings=AugmentSettings(**({"count": 12, "parallel": 1} | settings)),
+        )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("trouble", ["429", "500", "disconnect", "timeout"])
+def test_a_stumbling_provider_is_asked_again_with_growing_waits(server: ScriptedServer, trouble: str) -> None:
+    server.troubles = {1: trouble, 2: trouble, 3: trouble}
+    waits: list[float] = []
+    assert chat(server, waits).reply(ASK).text.startswith('{"answers"')
+    assert len(server.requests) == 4
+    assert [1, 2, 4] <= waits <= [2, 3, 5]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("trouble", "message", "requests"),
+    [
+        ("401", "refused the API key", 1),
+        ("quota", "quota is used up", 1),
+        ("429", r"keeps limiting the rate \(3 attempts\)", 3),
+        ("500", r"failed \(HTTP 500\) \(3 attempts\)", 3),
+        ("disconnect", r"broke off \(3 attempts\)", 3),
+        ("timeout", r"did not answer in time \(3 attempts\)", 3),
+    ],
+)
+def test_patience_ends_in_one_line(server: ScriptedServer, trouble: str, message: str, requests: int) -> None:
+    server.every, server.troubles = 1, {1: trouble}
+    with pytest.raises(GenerationError, match=message) as caught:
+        chat(server, attempts=3).reply(ASK)
+    assert "\n" not in str(caught.value)
+    assert len(server.requests) == requests
+
+
+@pytest.mark.integration
+def test_tokens_are_those_named_or_an_estimate(server: ScriptedServer) -> None:
+    named = chat(server).reply(ASK)
+    assert not named.estimated
+    assert named.output_tokens == len(named.text) // 2
+    server.usage = False
+    guessed = chat(server).reply(ASK)
+    assert guessed.estimated
+    assert guessed.output_tokens > 0 < guessed.input_tokens
+
+
+def test_a_model_without_provider_or_key_is_one_line() -> None:
+    with pytest.raises(InputError, match="PROVIDER:MODEL"):
+        LangChainChat(ChatSettings("gpt-4o-mini"))
+    with pytest.raises(InputError, match="set OPENAI_API_KEY"):
+        LangChainChat(ChatSettings("openai:gpt-4o-mini"))
+    with pytest.raises(InputError, match='no provider "opnai"'):
+        LangChainChat(ChatSettings("opnai:gpt-4o-mini"))
+    with pytest.raises(InputError, match="pip install langchain-mistralai"):
+        LangChainChat(ChatSettings("mistralai:small"))
+
+
+@pytest.mark.integration
+def test_groups_are_grown_with_their_provenance(server: ScriptedServer, tmp_path: Path) -> None:
+    outcome = grown(server, tmp_path / "j")
+    assert outcome.stopped is None
+    assert len(outcome.groups) == 12
+    assert outcome.rejected["language"] > 0
+    for group in outcome.groups:
+        assert 3 <= len(group["answers"]) <= 5
+        provenance = group["provenance"]
+        assert provenance["model"] == "openai:scripted"
+        assert provenance["prompt_digest"] == prompt_digest()
+        assert provenance["seed"] == 0
+        assert provenance["time"].endswith("+00:00")
+        assert provenance["approved"] is False
+    assert outcome.tokens == tuple(
+        sum(len(t) // 2 for t in texts)
+        for texts in zip(
+            *[(_prompt(b), server.script(b["messages"][1]["content"], 0)) for b in server.bodies], strict=True
+        )
+    )
+
+
+def _prompt(body: dict[str, Any]) -> str:
+    return "".join(message["content"] for message in body["messages"])
+
+
+@pytest.mark.integration
+def test_a_second_run_asks_nothing_that_was_answered(server: ScriptedServer, tmp_path: Path) -> None:
+    first = grown(server, tmp_path / "j")
+    asked = len(server.requests)
+    again = grown(server, tmp_path / "j")
+    assert len(server.requests) == asked
+    assert (again.groups, again.rejected, again.tokens) == (first.groups, first.rejected, first.tokens)
+    more = grown(server, tmp_path / "j", count=20)
+    assert more.groups[:12] == first.groups
+    assert len(more.groups) == 20
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_the_number_of_workers_does_not_change_what_is_kept(
+    server: ScriptedServer, tmp_path: Path, parallel: int
+) -> None:
+    ids = [group["id"] for group in grown(server, tmp_path / "one").groups]
+    assert [group["id"] for group in grown(server, tmp_path / "j", parallel=parallel).groups] == ids
+
+
+@pytest.mark.integration
+def test_bad_json_is_asked_for_again_with_the_error_and_once_only(server: ScriptedServer, tmp_path: Path) -> None:
+    server.troubles = {3: "bad_json", 5: "bad_json", 6: "bad_json"}  # 1 topics, 2 questions, 3.. answers
+    outcome = grown(server, tmp_path / "j", count=3)
+    again = server.bodies[3]["messages"]
+    assert again[1]["content"] == server.bodies[2]["messages"][1]["content"]
+    assert [message["role"] for message in again] == ["system", "user", "assistant", "user"]
+    assert "cut off" in again[3]["content"]
+    assert outcome.rejected["bad_json"] == 1
+    assert len(outcome.groups) == 3
+
+
+@pytest.mark.integration
+def test_a_refusal_is_not_argued_with(server: ScriptedServer, tmp_path: Path) -> None:
+    server.troubles = {3: "refuse"}
+    outcome = grown(server, tmp_path / "j", count=3)
+    assert outcome.rejected["refused"] == 1
+    assert len(set(server.requests)) == len(server.requests)
+
+
+@pytest.mark.integration
+def test_a_failing_provider_costs_nothing_that_was_kept(server: ScriptedServer, tmp_path: Path) -> None:
+    whole = grown(server, tmp_path / "whole")
+    server.requests.clear()
+    server.troubles = dict.fromkeys(range(12, 100), "500")
+    broken = grown(server, tmp_path / "j", attempts=2)
+    assert isinstance(broken.stopped, GenerationError)
+    assert 0 < len(broken.groups) < 12
+    server.troubles = {}
+    mended = grown(server, tmp_path / "j")
+    assert [group["id"] for group in mended.groups] == [group["id"] for group in whole.groups]
+
+
+@pytest.mark.integration
+def test_a_budget_is_never_passed_and_a_larger_one_goes_on(server: ScriptedServer, tmp_path: Path) -> None:
+    whole = grown(server, tmp_path / "whole")
+    spent = sum(whole.tokens)
+    small = grown(server, tmp_path / "j", limits=BudgetLimits(max_tokens=spent // 2 + 300), parallel=3)
+    assert isinstance(small.stopped, BudgetSpentError)
+    assert sum(small.tokens) <= spent // 2 + 300
+    assert 0 < len(small.groups) < 12
+    large = grown(server, tmp_path / "j", limits=BudgetLimits(max_tokens=10 * spent))
+    assert [group["id"] for group in large.groups] == [group["id"] for group in whole.groups]
+
+
+@pytest.mark.integration
+def test_a_model_with_nothing_new_ends_the_run(server: ScriptedServer, tmp_path: Path) -> None:
+    outcome = grown(server, tmp_path / "j", count=500, parallel=4)
+    assert outcome.stopped is None
+    assert 60 < len(outcome.groups) < 121
+
+
+@pytest.mark.integration
+def test_answers_from_a_passage_carry_it_along(server: ScriptedServer, tmp_path: Path) -> None:
+    text = "벽지 이음매는 롤러로 눌러 붙입니다. 이음매에 풀이 마르면 물을 적셔 다시 눌러 줍니다. 마르면 그대로 둡니다."
+
+    def script(message: str, _times: int) -> str:
+        if '{"keywords"' in message:
+            return '{"keywords": ["이음매"]}'
+        if '{"items"' in message:
+            polite = (
+                "벽지 이음매는 무엇으로 눌러 붙이나요?",
+                "이음매의 풀이 마르면 어떻게 하나요?",
+                "달의 크기는 얼마인가요?",
+            )
+            return json.dumps({"items": [{"questions": [question]} for question in polite]}, ensure_ascii=False)
+        asked = message.rpartition("질문: ")[2].partition("\n")[0]
+        if "달의 크기" in asked:
+            return '{"answers": []}'
+        if "풀이 마르면" in asked:
+            return json.dumps({"answers": [f"풀이 마르면 {n}0분 뒤 물을 적셔 눌러 줍니다." for n in range(1, 6)]})
+        heads = ("", "벽지 ", "마른 풀은 ", "풀이 마르면 ", "다시 ")
+        return json.dumps({"answers": [f"{head}이음매는 롤러로 눌러 붙입니다." for head in heads]})
+
+    server.script = script
+    passage = Passage(text, "guide.pdf", "page 3, passage 1", "도배 안내", "CC BY 4.0")
+    outcome = grown(server, tmp_path / "j", passages=[passage], count=None)
+    assert outcome.rejected == {"grounding": 1, "unanswered": 1}
+    assert len(outcome.groups) == 1
+    assert outcome.groups[0]["source"] == "guide.pdf"
+    assert outcome.groups[0]["provenance"]["passage"] == {
+        "text": text,
+        "source": "guide.pdf",
+        "place": "page 3, passage 1",
+        "title": "도배 안내",
+        "licence": "CC BY 4.0",
+    }
+    assert all(text in request for request in server.requests)

@@ -1,0 +1,152 @@
+"""`dobae data join` and `dobae data augment`, as a user runs them."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "training" / "augment"))
+from scripted_server import ScriptedServer, running
+
+from data.errors import InputError
+from data.readers import read_groups
+from ui.cli.augment_command import augment
+from ui.cli.join_command import join
+
+app = typer.Typer()
+app.command("augment")(augment)
+app.command("join")(join)
+
+BASE = "id,질문_1,질문_2,답변_1\n" + "".join(
+    f"b{n},벽지 {word} 왜 그래,벽지의 {word} 원인은 무엇인가요?,{word}은 풀이 덜 말라 생깁니다.\n"
+    for n, word in enumerate(("들뜸", "주름", "얼룩", "벌어짐", "기포", "변색"))
+)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    path = tmp_path / "base.csv"
+    path.write_text(BASE, "utf-8")
+    return path
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with running() as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["BASE"], "--model"),
+        (["BASE", "--model", "openai:m"], "--out FILE or --review"),
+        (["--model", "openai:m", "--out", "o"], "a FILE to grow"),
+        (["--model", "openai:m", "--out", "o", "--from-docs", "d", "--from-urls", "u"], "separate runs"),
+        (["BASE", "--model", "openai:m", "--out", "o", "--max-cost", "1"], "--price-in"),
+        (["--approve", "r.csv"], "--out FILE is needed"),
+        (["--approve", "r.csv", "--registers", "f", "--out", "o"], "separate steps"),
+        (["--approve", "none.csv", "--out", "o"], "no such file"),
+        (["none.csv", "--model", "openai:m", "--out", "o"], "no such file"),
+        (["BASE", "--model", "gpt", "--out", "o"], "PROVIDER:MODEL"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    base: Path, tmp_path: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("augment", *[str(base) if argument == "BASE" else argument for argument in arguments])
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert result.exception.exit_code == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"base.csv"}
+
+
+@pytest.mark.integration
+def test_from_a_model_over_a_persons_marks_to_groups(base: Path, tmp_path: Path, server: ScriptedServer) -> None:
+    held_out = tmp_path / "held.jsonl"
+    held_out.write_text('{"question": "방화문, 블라인드 사이에 틈이 왜 생기나요?"}\n', "utf-8")
+    out, review = tmp_path / "o.jsonl", tmp_path / "r.csv"
+    command = [
+        *("augment", base, "--model", "openai:scripted", "--base-url", server.url, "--count", 4, "--first-wait", 0.01),
+        *("--out", out, "--review", review, "--held-out", held_out, "--max-tokens", 100_000, "--json"),
+    ]
+    server.troubles = {2: "429", 4: "disconnect", 6: "bad_json"}
+    result = run(*command)
+    assert result.exit_code == 0, result.exception
+    facts = json.loads(result.stdout)
+    assert facts["groups"] == 4
+    assert facts["rejected"]["leakage"] == 1
+    assert 0 < facts["tokens"]["in"] < 100_000
+    assert facts["stopped"] == ""
+    grown = read_groups(out).groups
+    assert len(grown) == 4
+    asked = len(server.requests)
+    assert json.loads(run(*command).stdout)["groups"] == 4
+    assert len(server.requests) == asked
+
+    queue = review.read_text("utf-8-sig").splitlines()
+    review.write_text("\n".join([queue[0], f"y{queue[1]}", f"n{queue[2]}", *queue[3:]]) + "\n", "utf-8")
+    approved = tmp_path / "approved.jsonl"
+    result = run("augment", "--approve", review, "--out", approved, "--json")
+    assert json.loads(result.stdout) == {"groups": 1, "refused": 1, "open": 2, "edited": 0}
+    row = json.loads(approved.read_text("utf-8"))
+    assert row["id"] == grown[0].id
+    assert row["provenance"]["approved"] is True
+    assert row["provenance"]["model"] == "openai:scripted"
+
+
+@pytest.mark.integration
+def test_a_spent_budget_is_said_and_exits_cleanly(base: Path, tmp_path: Path, server: ScriptedServer) -> None:
+    result = run(
+        *("augment", base, "--model", "openai:scripted", "--base-url", server.url, "--out", tmp_path / "o.jsonl"),
+        *("--max-tokens", 2_500, "--max-reply-tokens", 300),
+    )
+    assert result.exit_code == 0, result.exception
+    assert "raise --max-tokens" in result.stderr
+    assert (tmp_path / "o.jsonl").exists()
+
+
+@pytest.mark.integration
+def test_registers_need_no_model(base: Path, tmp_path: Path) -> None:
+    source = tmp_path / "one.csv"
+    source.write_text("질문,답변\n벽지가 왜 들뜨나요?,풀이 덜 말라 들뜹니다.\n", "utf-8")
+    result = run("augment", "--registers", source, "--out", tmp_path / "o.jsonl")
+    assert result.exit_code == 0, result.exception
+    assert "1 wordings added" in result.stdout
+    assert read_groups(tmp_path / "o.jsonl").groups[0].questions == ("벽지가 왜 들뜨나요?", "벽지가 왜 들떠?")
+
+
+def test_joins_are_written_apart_from_held_out_ones(base: Path, tmp_path: Path) -> None:
+    ids = tmp_path / "ids.txt"
+    ids.write_text("b0\nb1\nb2\n", "utf-8")
+    out = tmp_path / "joined.jsonl"
+    arguments = ("join", base, "--out", out, "--count", 8, "--seed", 3, "--held-out", ids, "--json")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.exception
+    facts = json.loads(result.stdout)
+    assert (facts["joined"], facts["held_out"]) == (4, 4)
+    kept_back = {"b0", "b1", "b2"}
+    for path, held in ((out, True), (tmp_path / "joined.held_out.jsonl", False)):
+        for line in path.read_text("utf-8").splitlines():
+            assert kept_back.isdisjoint(json.loads(line)["group_ids"]) == held
+    before = out.read_bytes()
+    run(*arguments)
+    assert out.read_bytes() == before
+
+
+def test_a_bad_link_file_is_one_line(base: Path, tmp_path: Path) -> None:
+    links = tmp_path / "links.csv"
+    links.write_text("b0,b1\nb2\n", "utf-8")
+    result = run("join", base, "--out", tmp_path / "o.jsonl", "--links", links)
+    assert isinstance(result.exception, InputError)
+    assert "line 2" in str(result.exception)

@@ -1,0 +1,200 @@
+"""Any LangChain chat model as the writer. The one file of this package that knows LangChain.
+
+Requests are tried again here and not in the provider's client, so that one rule holds for all providers: rate limits,
+timeouts, failures on the provider's side and broken connections, with exponential back-off and jitter.
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import sleep
+from typing import Any
+
+from data.errors import GenerationError, InputError
+from data.types import Message
+from training.augment.schema import ChatReply, estimated_tokens, prompt_tokens
+
+_PACKAGES = {"bedrock": "langchain-aws", "huggingface": "langchain-huggingface"}
+_NAMES_ITS_LENGTH = {"ollama": "num_predict"}
+_TRANSIENT_STATUS = {408, 409, 425, 429}
+_BROKEN = re.compile(r"Connect|Protocol|ReadError|IncompleteRead|ChunkedEncoding|Timeout|JSONDecode")
+_LONGEST_WAIT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """How a chat model is reached.
+
+    Attributes:
+        spec: Provider and model, for example "openai:gpt-4o-mini" or "ollama:qwen3".
+        base_url: Address of a compatible server; a server of one's own needs no key.
+        timeout: Seconds to wait for a reply.
+        attempts: How often one request is sent at most.
+        first_wait: Seconds before the second attempt; doubled each time, with jitter.
+        max_output_tokens: Most tokens of one reply.
+        temperature: Above 0, or every round asks for the same topics.
+        seed: Passed on where the provider knows seeds.
+    """
+
+    spec: str
+    base_url: str | None = None
+    timeout: float = 120.0
+    attempts: int = 6
+    first_wait: float = 1.0
+    max_output_tokens: int = 2_048
+    temperature: float = 0.7
+    seed: int = 0
+
+
+class LangChainChat:
+    """A chat model built by `langchain.chat_models.init_chat_model`.
+
+    Args:
+        settings: Which model, and how patiently.
+        pause: Waits between attempts; a test may watch it.
+
+    Raises:
+        InputError: Unknown provider, missing package, or missing API key.
+    """
+
+    def __init__(self, settings: ChatSettings, pause: Callable[[float], None] = sleep) -> None:
+        self._settings = settings
+        self._pause = pause
+        self._provider, _, self._model = settings.spec.partition(":")
+        if not self._model:
+            raise InputError(
+                f"model {settings.spec!r} names no provider; write PROVIDER:MODEL, as in openai:gpt-4o-mini"
+            )
+        self._chat = self._build()
+
+    @property
+    def name(self) -> str:
+        """Returns the spec, for example "openai:gpt-4o-mini"."""
+        return self._settings.spec
+
+    @property
+    def max_output_tokens(self) -> int:
+        """Returns the most tokens one reply may have."""
+        return self._settings.max_output_tokens
+
+    def reply(self, messages: Sequence[Message]) -> ChatReply:
+        """Sends messages until a reply arrives or patience ends.
+
+        Raises:
+            GenerationError: The provider refuses the request or the key, or stumbled `attempts` times.
+        """
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        attempts = Retrying(
+            stop=stop_after_attempt(self._settings.attempts),
+            wait=self._wait,
+            retry=retry_if_exception(_is_transient),
+            sleep=self._pause,
+            reraise=True,
+        )
+        try:
+            message = attempts(self._chat.invoke, [tuple(message) for message in messages])
+        except Exception as error:
+            raise GenerationError(f"{self.name} {self._explained(error)}") from error
+        return _reply_of(message, messages)
+
+    def _wait(self, state: Any) -> float:
+        from tenacity import wait_exponential, wait_random
+
+        first = self._settings.first_wait
+        own = (wait_exponential(multiplier=first, max=_LONGEST_WAIT) + wait_random(0, first))(state)
+        return max(own, _asked_to_wait(state.outcome.exception()))
+
+    def _build(self) -> Any:
+        from langchain.chat_models import init_chat_model
+
+        settings = self._settings
+        options: dict[str, Any] = {
+            "temperature": settings.temperature,
+            "timeout": settings.timeout,
+            "max_retries": 0,
+            _NAMES_ITS_LENGTH.get(self._provider, "max_tokens"): settings.max_output_tokens,
+        }
+        if settings.base_url is not None:
+            options["base_url"] = settings.base_url
+        if self._provider == "openai":
+            options["seed"] = settings.seed
+            if settings.base_url is not None and not os.environ.get("OPENAI_API_KEY"):
+                options["api_key"] = "not-needed"
+        try:
+            return init_chat_model(self._model, model_provider=self._provider, **options)
+        except ImportError as error:
+            package = _PACKAGES.get(self._provider, f"langchain-{self._provider}")
+            raise InputError(f"{settings.spec} needs another package: pip install {package}") from error
+        except Exception as error:
+            said = _one_line(error)
+            if "Unsupported provider" in said:
+                raise InputError(f'no provider "{self._provider}" in LangChain; see `init_chat_model`') from error
+            if re.search(r"api_key|API key|credentials", said, re.IGNORECASE):
+                raise InputError(
+                    f"{settings.spec} needs an API key: set {self._provider.upper()}_API_KEY in the environment"
+                ) from error
+            raise InputError(f"{settings.spec} cannot be set up: {said}") from error
+
+    def _explained(self, error: Exception) -> str:
+        """Says what a provider's error means; never repeats a body that could hold part of a key."""
+        status = getattr(error, "status_code", None)
+        times = f" ({self._settings.attempts} attempts); run again to go on" if _is_transient(error) else ""
+        if status == 401:
+            return "refused the API key (HTTP 401)"
+        if status == 429:
+            spent = not _is_transient(error)
+            return "says that the quota is used up (HTTP 429)" if spent else f"keeps limiting the rate{times}"
+        if isinstance(status, int):
+            return (
+                f"failed (HTTP {status}){times}"
+                if times
+                else f"refused the request (HTTP {status}): {_one_line(error)}"
+            )
+        if "Timeout" in _kinds(error):
+            return f"did not answer in time{times}"
+        if times:
+            return f"cannot be reached or broke off{times}"
+        return f"failed: {_one_line(error)}"
+
+
+def _is_transient(error: BaseException) -> bool:
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        # A used-up quota shares its status with a rate limit, and no waiting mends it.
+        said = f"{error} {getattr(error, 'code', '')} {getattr(error, 'body', '')}"
+        return (status in _TRANSIENT_STATUS and "insufficient_quota" not in said) or status >= 500
+    return bool(_BROKEN.search(_kinds(error)))
+
+
+def _asked_to_wait(error: BaseException | None) -> float:
+    """Seconds that the provider asks for by `Retry-After`."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    try:
+        return min(_LONGEST_WAIT, max(0.0, float(headers.get("retry-after", 0))))
+    except ValueError:
+        return 0.0
+
+
+def _reply_of(message: Any, asked: Sequence[Message]) -> ChatReply:
+    text = str(message.text)
+    usage = message.usage_metadata or {}
+    estimated = not usage.get("total_tokens")
+    ending = str(message.response_metadata.get("finish_reason") or message.response_metadata.get("done_reason") or "")
+    return ChatReply(
+        text=text,
+        input_tokens=prompt_tokens(asked) if estimated else int(usage["input_tokens"]),
+        output_tokens=estimated_tokens(text) if estimated else int(usage["output_tokens"]),
+        estimated=estimated,
+        cut=ending == "length",
+        refused=ending == "content_filter" or bool(message.additional_kwargs.get("refusal")),
+    )
+
+
+def _kinds(error: BaseException) -> str:
+    return " ".join(kind.__name__ for kind in type(error).__mro__)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

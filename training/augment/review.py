@@ -1,0 +1,162 @@
+"""The review queue: a CSV that a person reads, corrects and marks, and the groups that come back out of it.
+
+Marks made so far are never lost: writing the queue again keeps the rows that are in it. Cells that a spreadsheet would
+run as a formula are disarmed, and armed again when read.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data.errors import FileFormatError
+from data.tables import read_text, rows_of_csv
+from data.text import clean_text
+from data.writers import write_atomically
+
+_FIRST = ("accept", "id", "category")
+_LAST = ("source", "place", "licence", "agreement", "answerability", "passage", "provenance")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_YES = frozenset(("y", "yes", "1", "true", "o", "ok", "accept", "v", "x", "예", "네", "ㅇ", "ㅇㅇ", "○", "승인"))
+_NO = frozenset(("n", "no", "0", "false", "reject", "아니요", "아니오", "ㄴ", "거절"))
+
+
+class Approved(NamedTuple):
+    """What a person decided: accepted groups as JSON objects, and how many were refused or left open."""
+
+    groups: tuple[dict[str, Any], ...]
+    refused: int
+    open: int
+    edited: int
+
+
+def write_review(path: Path, groups: Iterable[dict[str, Any]]) -> int:
+    """Writes the queue, or adds to it what is not in it yet.
+
+    Args:
+        path: The CSV file.
+        groups: Kept groups with their provenance.
+
+    Returns:
+        The number of rows added.
+
+    Raises:
+        FileFormatError: There is a file that is no review queue.
+    """
+    header, rows = _existing(path) if path.exists() else ([], [])
+    known = {row["id"] for row in rows}
+    fresh = [_row_of(group) for group in groups if group["id"] not in known]
+    columns = {name for row in (*rows, *fresh) for name in row} | set(header)
+    numbered = [
+        name
+        for kind in ("질문", "답변")
+        for name in sorted((n for n in columns if n.startswith(f"{kind}_")), key=lambda n: int(n.partition("_")[2]))
+    ]
+    others = [name for name in header if name not in {*_FIRST, *numbered, *_LAST}]
+    names = [*_FIRST, *numbered, *_LAST, *others]
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _disarmed(text) for name, text in row.items()} for row in (*rows, *fresh))
+    write_atomically(path, "\ufeff" + buffer.getvalue())  # Excel takes a file without a mark for CP949
+    return len(fresh)
+
+
+def read_approved(path: Path) -> Approved:
+    """Reads the marks of a review queue.
+
+    Raises:
+        FileFormatError: The file is no review queue, or a mark is neither yes nor no.
+    """
+    _, rows = _existing(path)
+    groups: list[dict[str, Any]] = []
+    refused = undecided = edited = 0
+    for number, row in enumerate(rows, 1):
+        mark = row["accept"].strip().casefold()
+        if not mark:
+            undecided += 1
+        elif mark in _NO:
+            refused += 1
+        elif mark in _YES:
+            group = _group_of(row, path, number)
+            edited += group["provenance"]["edited"]
+            groups.append(group)
+        else:
+            raise FileFormatError(f"{path}, row {number} ({row['id']}): accept is {mark[:20]!r}; write y or n")
+    return Approved(tuple(groups), refused, undecided, edited)
+
+
+def _existing(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    header, table = rows_of_csv(read_text(path), path)
+    missing = [name for name in ("accept", "id", "provenance") if name not in header]
+    if missing:
+        raise FileFormatError(f"{path}: is no review queue, it has no column {missing[0]}; name another file")
+    rows = []
+    for row in table:
+        if row.problem:
+            raise FileFormatError(f"{path}, line {row.line}: {row.problem}")
+        rows.append({name: _armed(row.cell(name)) for name in header if name})
+    return header, rows
+
+
+def _row_of(group: dict[str, Any]) -> dict[str, str]:
+    provenance = group["provenance"]
+    passage = provenance.get("passage", {})
+    return {
+        "accept": "",
+        "id": group["id"],
+        "category": group["category"],
+        **{f"질문_{number}": text for number, text in enumerate(group["questions"], 1)},
+        **{f"답변_{number}": text for number, text in enumerate(group["answers"], 1)},
+        "source": group["source"],
+        "place": passage.get("place", ""),
+        "licence": passage.get("licence", ""),
+        "agreement": str(provenance.get("agreement", "")),
+        "answerability": str(provenance.get("answerability", "")),
+        "passage": passage.get("text", ""),
+        "provenance": json.dumps(
+            provenance | {"content": _content(group["questions"], group["answers"])}, ensure_ascii=False
+        ),
+    }
+
+
+def _group_of(row: dict[str, str], path: Path, number: int) -> dict[str, Any]:
+    questions = _numbered(row, "질문_")
+    answers = _numbered(row, "답변_", keep_lines=True)
+    if not questions or not answers:
+        raise FileFormatError(f"{path}, row {number} ({row['id']}): is accepted but has no question or no answer")
+    try:
+        provenance = dict(json.loads(row["provenance"] or "{}"))
+    except ValueError:
+        raise FileFormatError(f"{path}, row {number} ({row['id']}): the column provenance was damaged") from None
+    edited = provenance.pop("content", None) != _content(questions, answers)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        "id": row["id"],
+        "questions": questions,
+        "answers": answers,
+        "category": clean_text(row.get("category", "")).text,
+        "source": row.get("source", ""),
+        "provenance": provenance | {"approved": True, "approved_time": now, "edited": edited},
+    }
+
+
+def _numbered(row: dict[str, str], prefix: str, *, keep_lines: bool = False) -> list[str]:
+    names = sorted((name for name in row if name.startswith(prefix)), key=lambda name: int(name[len(prefix) :]))
+    return [text for name in names if (text := clean_text(row[name], keep_lines=keep_lines).text)]
+
+
+def _content(questions: Sequence[str], answers: Sequence[str]) -> str:
+    return sha256("\x1f".join((*questions, "\x1e", *answers)).encode()).hexdigest()[:16]
+
+
+def _disarmed(text: str) -> str:
+    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+
+
+def _armed(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith((*_FORMULA, "'")) else text

@@ -1,0 +1,88 @@
+"""`dobae data join`: compound questions from single ones."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.cli.options import JsonOption
+from ui.cli.progress import note
+
+
+def join(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL of questions and answers.")],
+    out: Annotated[Path, typer.Option("--out", help="JSONL file for the joined questions.")],
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, help="Number of joins; one a group by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same joins.")] = 0,
+    held_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--held-out",
+            metavar="IDS.txt|FILE",
+            help="Held-out group ids, one a line, or a CSV or JSONL of such groups; joined only with one another.",
+        ),
+    ] = None,
+    held_out_out: Annotated[
+        Path | None,
+        typer.Option("--held-out-out", help="JSONL file for held-out joins; OUT.held_out.jsonl by default."),
+    ] = None,
+    links: Annotated[
+        Path | None,
+        typer.Option("--links", help="Further pairs of ids never to join, two a line, separated by a comma or a tab."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Join single questions into compound ones, two answers in one, for training and for tests."""
+    from data.errors import InputError
+    from data.joining import join_groups, read_ids, write_joined
+    from data.readers import read_groups
+
+    result = read_groups(file)
+    for line in result.notes:
+        note(line)
+    if result.rejects:
+        first = result.rejects[0]
+        note(f"{len(result.rejects)} rows cannot be used; first: {first.file}, line {first.line}: {first.reason}")
+    kept_back = read_ids(held_out) if held_out else frozenset()
+    made = join_groups(result.groups, count=count, seed=seed, held_out=kept_back, links=_pairs(links) if links else ())
+    for line in made.notes:
+        note(line)
+    # Two files, so that training on one of them cannot meet a held-out question by oversight.
+    held_out_target = held_out_out or out.with_name(f"{out.stem}.held_out{out.suffix or '.jsonl'}")
+    targets = [(out, False), *([(held_out_target, True)] if kept_back else [])]
+    for target, side in targets:
+        try:
+            write_joined(target, [join for join in made.joined if join.held_out == side])
+        except OSError as error:
+            raise InputError(f"{target}: cannot be written ({error.strerror}); choose another place") from error
+    facts = {
+        "joined": sum(not join.held_out for join in made.joined),
+        "held_out": sum(join.held_out for join in made.joined),
+        "styles": dict(Counter(join.style for join in made.joined).most_common()),
+        "files": [str(target) for target, _ in targets],
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    more = f", and {facts['held_out']:,} held-out ones in {held_out_target}" if kept_back else ""
+    styles = ", ".join(f"{name} {number}" for name, number in Counter(join.style for join in made.joined).most_common())
+    typer.echo(f"{out}: {facts['joined']:,} compound questions{more} ({styles})")
+
+
+def _pairs(path: Path) -> list[tuple[str, str]]:
+    from data.errors import FileFormatError
+    from data.tables import read_text
+
+    pairs = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        ids = [part.strip() for part in line.replace("\t", ",").split(",")]
+        if len(ids) != 2 or not all(ids):
+            raise FileFormatError(f"{path}, line {number}: needs two ids separated by a comma or a tab")
+        pairs.append((ids[0], ids[1]))
+    return pairs
