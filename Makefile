@@ -3,19 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 KB ?= kb
-Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 결로랑 누수는 어케 구분함?
+# Exported, so that the shell never reads a question as a command.
+export Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 결로랑 누수는 어케 구분함?
 
 # OpenMP threads that spin at barriers lose their time slices to any neighbour; threads that sleep do not.
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help ask kb models test lint format types layers unit integration bench clean
+.PHONY: help ask kb models test lint format types layers unit integration gpu bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 ask: kb models ## answer a question from the starter knowledge base (Q="...")
-	@$(BIN)/dobae ask --kb $(KB) "$(Q)"
+	@$(BIN)/dobae ask --kb $(KB) "$$Q"
 
 kb: $(KB)/manifest.json ## build the starter knowledge base into $(KB)
 
@@ -43,6 +44,9 @@ unit: .make/dev ## fast tests, no network
 
 integration: .make/dev models ## tests with the real encoder, model and local servers
 	$(BIN)/pytest -q -m "integration and not gpu"
+
+gpu: .make/dev models ## tests that need a CUDA GPU
+	$(BIN)/pytest -q -m gpu
 
 bench: .make/dev ## measure retrieval beside its peers (FILE=qa.csv, the starter base by default)
 	$(BIN)/python benchmarks/retrieval.py $(FILE)

@@ -5,6 +5,11 @@ The command line prints that line and exits with `exit_code`; it never shows a t
 """
 
 
+def one_line(reason: object, limit: int = 160) -> str:
+    """Returns a foreign error's text on one line of at most `limit` characters, to be quoted in one of ours."""
+    return " ".join(str(reason).split())[:limit]
+
+
 class DobaeError(Exception):
     """Root of all errors raised on purpose.
 

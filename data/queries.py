@@ -25,6 +25,8 @@ def read_questions(path: Path) -> list[str]:
         QuestionError: A question is empty, too long or has no letter; names the line.
     """
     text = read_text(path)
+    if path.suffix.lower() in {".jsonl", ".ndjson", ".json"}:
+        raise FileFormatError(f"{path}: questions are read from a CSV or from plain text, one a line; convert the file")
     if path.suffix.lower() == ".csv":
         numbered = _from_table(text, path)
     else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2s
 from pathlib import Path
 
-from data.errors import DuplicateGroupError, FileFormatError, InputError
+from data.errors import DuplicateGroupError, FileFormatError, InputError, one_line
 from data.tables import TableRow, read_text, rows_of_csv
 from data.text import clean_text, comparable
 from data.types import QAGroup
@@ -35,7 +35,7 @@ class Reject:
         file: Name of the file.
         line: Line number on which the row begins, from 1.
         reason: What is wrong, and what would mend it.
-        content: The row as read, shortened.
+        content: The row as read: for a CSV row its cells as JSON, none left out.
     """
 
     file: str
@@ -285,13 +285,13 @@ def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
-            rejects.append(Reject(path.name, number, f"not JSON: {error.msg}", line[:200]))
+        except (ValueError, RecursionError) as error:
+            rejects.append(Reject(path.name, number, f"not JSON: {one_line(error)}", line))
             continue
         try:
             located.append(_Located(_group_of_record(record, path, repairs), str(path), number))
         except InputError as error:
-            rejects.append(Reject(path.name, number, str(error), line[:200]))
+            rejects.append(Reject(path.name, number, str(error), line))
     return located, rejects, _repair_notes(path, repairs)
 
 
@@ -343,12 +343,12 @@ def _content_problem(questions: tuple[str, ...], answers: tuple[str, ...]) -> st
 
 
 def _content_id(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
-    digest = blake2s("\x1f".join((questions[0], *answers)).encode(), digest_size=5)
+    digest = blake2s("\x1f".join((*questions, "", *answers)).encode(), digest_size=5)
     return f"qa-{digest.hexdigest()}"
 
 
 def _reject(path: Path, row: TableRow, reason: str) -> Reject:
-    return Reject(path.name, row.line, reason, row.excerpt())
+    return Reject(path.name, row.line, reason, json.dumps(row.record, ensure_ascii=False))
 
 
 _REPAIR_WORDS = {

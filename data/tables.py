@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,20 +20,18 @@ class TableRow:
     Attributes:
         line: Line on which the row begins, from 1 (a quoted cell may span lines).
         cells: Cell by column name; missing trailing cells are absent.
+        record: All cells as they stand in the file, also those that the header does not name.
         problem: Why the row cannot be used, or empty.
     """
 
     line: int
     cells: dict[str, str] = field(default_factory=dict)
+    record: tuple[str, ...] = ()
     problem: str = ""
 
     def cell(self, name: str | None) -> str:
         """Returns the cell under `name`, or the empty string."""
         return self.cells.get(name, "") if name else ""
-
-    def excerpt(self) -> str:
-        """Returns the row's content on one line of at most 200 characters."""
-        return " | ".join(" ".join(cell.split()) for cell in self.cells.values())[:200]
 
 
 def read_text(path: Path) -> str:
@@ -90,7 +89,10 @@ def rows_of_csv(text: str, path: Path) -> tuple[list[str], Iterator[TableRow]]:
     records = list(_records(text, path))
     if not records:
         raise FileFormatError(f"{path}: has no header; the first line must name the columns")
-    header = [name.strip() for name in records[0][1]]
+    header = [unicodedata.normalize("NFC", name).strip() for name in records[0][1]]
+    if len(header) == 1 and (separator := next((mark for mark in ";\t" if mark in header[0]), None)):
+        name = "tabs" if separator == "\t" else "semicolons"
+        raise FileFormatError(f"{path}: separates its cells by {name}; save it with commas (in Excel: CSV UTF-8)")
     repeated = {name for name in header if name and header.count(name) > 1}
     if repeated:
         raise FileFormatError(f"{path}: column {min(repeated)!r} stands in the header twice; rename one")
@@ -130,4 +132,4 @@ def _table_rows(header: Sequence[str], records: Iterable[tuple[int, list[str]]])
         problem = ""
         if len(record) > len(header):
             problem = f"has {len(record)} cells, the header names {len(header)}; quote cells that hold commas"
-        yield TableRow(line, dict(zip(header, record, strict=False)), problem)
+        yield TableRow(line, dict(zip(header, record, strict=False)), tuple(record), problem)

@@ -14,8 +14,10 @@ MAX_QUESTION_CHARS = 2_000
 _OPENING = "\"'“‘「『«"
 _CLOSING = "\"'”’」』»"
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»"}
+# C0 and C1 controls (terminals obey both), soft hyphen, zero-width and bidirectional marks, Hangul fillers, surrogates.
 _INVISIBLE = re.compile(
-    "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff\u115f\u1160\u3164\uffa0]"
+    "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069"
+    "\ufeff\u115f\u1160\u3164\uffa0\ud800-\udfff]"
 )
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\s*\n\s*")
@@ -65,7 +67,7 @@ def _strip_stray_quotes(text: str) -> str:
         first, last = text[0], text[-1]
         if len(text) > 1 and _PAIRS.get(first) == last and first not in text[1:-1] and last not in text[1:-1]:
             text = text[1:-1].strip()
-        elif last in _CLOSING and _unpaired(text, last):
+        elif last in _CLOSING and _unpaired(text, last) and not text[-2:-1].isdigit():  # 53" is a length
             text = text[:-1].rstrip()
         elif first in _OPENING and _unpaired(text, first):
             text = text[1:].lstrip()
@@ -87,6 +89,8 @@ def _unpaired(text: str, mark: str) -> bool:
 def check_question(raw: str) -> str:
     """Normalises a question and refuses what cannot be asked.
 
+    Line breaks stay: they may be all that parts two questions.
+
     Args:
         raw: The question as typed.
 
@@ -98,7 +102,9 @@ def check_question(raw: str) -> str:
     """
     if len(raw) > MAX_QUESTION_CHARS:
         raise QuestionError(f"question has {len(raw):,} characters; shorten it to at most {MAX_QUESTION_CHARS:,}")
-    text = clean_text(raw).text
+    if any("\ud800" <= char <= "\udfff" for char in raw):
+        raise QuestionError("question is not valid UTF-8; type it in a UTF-8 terminal or file")
+    text = clean_text(raw, keep_lines=True).text
     if not text:
         raise QuestionError("question is empty; type a question, for example: 벽지가 들뜨는 이유가 뭔가요?")
     if not any(char.isalnum() for char in text):
@@ -106,6 +112,16 @@ def check_question(raw: str) -> str:
     return text
 
 
+def on_one_line(text: str) -> str:
+    """Returns `text` with every run of white space as one space."""
+    return " ".join(text.split())
+
+
 def comparable(text: str) -> str:
     """Returns `text` without white space, punctuation and case: the key for "the same question"."""
     return "".join(char for char in unicodedata.normalize("NFC", text).casefold() if char.isalnum())
+
+
+def printable(text: str) -> str:
+    """Returns a text without characters that a terminal would obey or that are not text; line breaks stay."""
+    return _INVISIBLE.sub("", text)

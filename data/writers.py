@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from data.errors import InputError
 from data.readers import Reject
 from data.types import QAGroup
 
@@ -26,16 +27,46 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
+def _umask() -> int:
+    """The process's umask, which mkstemp ignores; the system lets one read it only by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+REJECTS_HEADER = ("file", "line", "reason", "content")
+
+
+def check_rejects_target(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuses to let a rejects file take the place of anything but an earlier rejects file.
+
+    Raises:
+        InputError: `path` is one of the inputs, holds something else, or its folder cannot be written.
+    """
+    if path.resolve() in {source.resolve() for source in inputs}:
+        raise InputError(f"{path}: is an input file; name another file with --rejects")
+    if path.exists():
+        if not path.is_file():
+            raise InputError(f"{path}: is not a regular file; name another file with --rejects")
+        with path.open("rb") as file:
+            if file.readline().decode("utf-8", "replace").strip() != ",".join(REJECTS_HEADER):
+                raise InputError(f"{path}: holds something else than rejected rows; name another file with --rejects")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: the folder cannot be written; name another file with --rejects")
+
+
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
     """Writes rejected rows as CSV: file, line, reason, content."""
     rows = [(reject.file, str(reject.line), reject.reason, reject.content) for reject in rejects]
-    write_atomically(path, _csv_text([("file", "line", "reason", "content"), *rows]))
+    write_atomically(path, _csv_text([REJECTS_HEADER, *rows]))
 
 
 def write_groups_jsonl(path: Path, groups: Iterable[QAGroup]) -> None:

@@ -75,11 +75,13 @@ def build_knowledge_base(
     """
     if not groups:
         raise InputError("no group to index; give a file with at least one question and answer")
+    path = path.resolve()
     _check_target(path)
+    _check_target(_previous(path))
     with _writing(path), _beside(path) as folder:
         if (path / CACHE_FILE).is_file():
             shutil.copyfile(path / CACHE_FILE, folder / CACHE_FILE)
-        revision = manifests.read_manifest(path).revision + 1 if (path / manifests.FILE_NAME).is_file() else 1
+        revision = _last_revision(path) + 1
         manifest, medoids = _derive(folder, groups, encoder, revision, weights, progress)
         create_store(folder / STORE_FILE, groups, medoids, revision)
         manifest.write(folder)
@@ -102,6 +104,7 @@ def rebuild_knowledge_base(path: Path, encoder: Encoder, *, progress: Progress |
     Raises:
         KnowledgeBaseError: The store is missing or damaged, or another process is writing.
     """
+    path = path.resolve()
     with _writing(path):
         store = GroupStore(path / STORE_FILE)
         try:
@@ -109,7 +112,7 @@ def rebuild_knowledge_base(path: Path, encoder: Encoder, *, progress: Progress |
             groups = [stored.group for stored in store.all_groups()]
         finally:
             store.close()
-        before = {entry.name for entry in path.iterdir() if entry.is_dir() and entry.name.startswith("derived-")}
+        before = {entry.name for entry in path.iterdir() if entry.is_dir() and manifests.is_derived(entry.name)}
         manifest, _ = _derive(path, groups, encoder, store.revision, None, progress)
         manifests.sync_folder(path / manifest.folder)
         manifest.write(path)
@@ -181,8 +184,23 @@ def _analyse(groups: Sequence[QAGroup], questions: Sequence[str]) -> Words:
 def _check_target(path: Path) -> None:
     if path.is_file():
         raise InputError(f"{path}: is a file; name a directory for the knowledge base")
-    if path.is_dir() and any(path.iterdir()) and not (path / STORE_FILE).exists():
-        raise InputError(f"{path}: holds other files and no knowledge base; name another directory")
+    if not path.is_dir() or not any(path.iterdir()):
+        return
+    ours = {STORE_FILE, manifests.FILE_NAME}
+    if not any(entry.name in ours or manifests.is_derived(entry.name) for entry in path.iterdir()):
+        raise InputError(f"{path}: holds other files and no knowledge base; name or move another directory")
+
+
+def _last_revision(path: Path) -> int:
+    """Revision of the base at `path`; 0 where there is none, or none that can be read."""
+    try:
+        return manifests.read_manifest(path).revision
+    except KnowledgeBaseError:
+        return 0
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f"{path.name}.previous")
 
 
 @contextmanager
@@ -216,7 +234,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _swap_in(folder: Path, path: Path, move: Callable[[Path, Path], object] = os.rename) -> None:
-    previous = path.with_name(f"{path.name}.previous")
+    previous = _previous(path)
     if path.is_dir() and any(path.iterdir()):
         shutil.rmtree(previous, ignore_errors=True)
         move(path, previous)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import EncoderMismatchError, KnowledgeBaseError
+from data.errors import EncoderMismatchError, KnowledgeBaseError, one_line
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.korean import korean_analyzer
 from index.lexical import LexicalIndex
@@ -53,9 +53,8 @@ class KnowledgeBase:
             self.heads = LexicalIndex.load(folder / HEADS_FOLDER)
             rows = np.load(folder / ROWS_FILE, allow_pickle=False)
         except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
-            detail = " ".join(str(error).split())[:120]
             raise KnowledgeBaseError(
-                f"{folder}: cannot be read ({detail}); run `dobae index rebuild --kb {path}`"
+                f"{folder}: cannot be read ({one_line(error, 120)}); run `dobae index rebuild --kb {path}`"
             ) from error
         self.group_of_row: Positions = rows[:, 0]
         self._wording_of_row: Positions = rows[:, 1]

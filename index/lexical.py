@@ -12,9 +12,6 @@ import bm25s
 import numpy as np
 import numpy.typing as npt
 
-FILES = ("data.csc.index.npy", "indices.csc.index.npy", "indptr.csc.index.npy", "params.index.json", "vocab.index.json")
-"""What `save` writes: NumPy arrays and JSON, no pickle."""
-
 # The library logs at DEBUG whatever the root logger says.
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
@@ -66,7 +63,7 @@ class LexicalIndex:
         return raw / best if best > 0 else np.zeros(self.size, dtype=np.float32)
 
     def save(self, folder: Path) -> None:
-        """Writes the index into `folder`, which is made."""
+        """Writes the index into `folder`, which is made: NumPy arrays and JSON, no pickle."""
         folder.mkdir(parents=True)
         self._bm25.save(folder, show_progress=False)
 

@@ -6,12 +6,13 @@ before it is opened.
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from data.errors import KnowledgeBaseError
+from data.errors import KnowledgeBaseError, one_line
 from data.writers import write_atomically
 from index.calibration import Calibration
 from index.fusion import FusionWeights
@@ -62,8 +63,15 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, base: Path) -> None:
-        """Writes the manifest into a knowledge base, whole or not at all."""
-        write_atomically(base / FILE_NAME, json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n")
+        """Writes the manifest into a knowledge base, whole or not at all, with a digest of itself."""
+        record = asdict(self)
+        record["sha256"] = _digest_of(record)
+        write_atomically(base / FILE_NAME, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+
+
+def is_derived(name: str) -> bool:
+    """Tells whether a name is one that a folder of derived files may have."""
+    return re.fullmatch(r"derived-[A-Za-z0-9_]+", name) is not None
 
 
 def read_manifest(base: Path) -> Manifest:
@@ -73,14 +81,25 @@ def read_manifest(base: Path) -> Manifest:
         KnowledgeBaseError: There is no knowledge base, or the manifest is damaged or of another format.
     """
     path = base / FILE_NAME
-    if not base.is_dir() or not path.is_file():
-        raise KnowledgeBaseError(f"{base}: no knowledge base here; make one with `dobae index build FILE --kb {base}`")
+    if not path.is_file():
+        if (base / "groups.sqlite").is_file():
+            raise KnowledgeBaseError(f"{path}: is missing; run `dobae index rebuild --kb {base}`")
+        previous = base.with_name(f"{base.name}.previous")
+        hint = f", or take the earlier one at {previous}" if (previous / FILE_NAME).is_file() else ""
+        raise KnowledgeBaseError(
+            f"{base}: no knowledge base here; make one with `dobae index build FILE --kb {base}`{hint}"
+        )
     try:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if record.get("format") != FORMAT:
             raise KnowledgeBaseError(
                 f"{path}: has format {record.get('format')}, this dobae reads {FORMAT}; "
                 f"run `dobae index rebuild --kb {base}`"
+            )
+        digest = record.pop("sha256", None)
+        if digest != _digest_of(record):
+            raise KnowledgeBaseError(
+                f"{path}: digest mismatch, the file was changed or damaged; run `dobae index rebuild --kb {base}`"
             )
         return Manifest(
             **record
@@ -90,9 +109,16 @@ def read_manifest(base: Path) -> Manifest:
                 "files": {name: FileRecord(**entry) for name, entry in record["files"].items()},
             }
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        detail = " ".join(str(error).split())[:120]
-        raise KnowledgeBaseError(f"{path}: damaged ({detail}); run `dobae index rebuild --kb {base}`") from error
+    except PermissionError as error:
+        raise KnowledgeBaseError(f"{path}: may not be read; ask its owner for permission") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise KnowledgeBaseError(
+            f"{path}: damaged ({one_line(error, 120)}); run `dobae index rebuild --kb {base}`"
+        ) from error
+
+
+def _digest_of(record: dict[str, Any]) -> str:
+    return sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def record_files(base: Path, folder: str) -> dict[str, FileRecord]:
@@ -102,12 +128,18 @@ def record_files(base: Path, folder: str) -> dict[str, FileRecord]:
 
 
 def check_files(base: Path, manifest: Manifest) -> None:
-    """Compares size and sha256 of every derived file with the manifest.
+    """Compares size and sha256 of every derived file with the manifest, and lets no other file be read.
 
     Raises:
-        KnowledgeBaseError: A file is missing, was changed, or lies outside the base; names the file and the mend.
+        KnowledgeBaseError: A file is missing, unknown, was changed, or lies outside the base; names the file and the
+            mend.
     """
     mend = f"run `dobae index rebuild --kb {base}`"
+    if not is_derived(manifest.folder):
+        raise KnowledgeBaseError(f"{base / FILE_NAME}: names a folder outside the base ({manifest.folder}); {mend}")
+    present = {str(path.relative_to(base)) for path in (base / manifest.folder).rglob("*") if path.is_file()}
+    if unknown := present - manifest.files.keys():
+        raise KnowledgeBaseError(f"{base / min(unknown)}: is not named in the manifest; {mend}")
     for name, expected in manifest.files.items():
         path = base / name
         if Path(name).is_absolute() or ".." in Path(name).parts:
@@ -116,7 +148,11 @@ def check_files(base: Path, manifest: Manifest) -> None:
             raise KnowledgeBaseError(f"{path}: is missing; {mend}")
         if path.stat().st_size != expected.bytes:
             raise KnowledgeBaseError(f"{path}: has {path.stat().st_size} bytes, not {expected.bytes}; {mend}")
-        if _record(path) != expected:
+        try:
+            found = _record(path)
+        except OSError as error:
+            raise KnowledgeBaseError(f"{path}: may not be read ({error.strerror}); mend its permissions") from error
+        if found != expected:
             raise KnowledgeBaseError(f"{path}: digest mismatch, the file was changed or damaged; {mend}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.text import check_question
+from data.text import check_question, on_one_line
 from data.types import Hit
 from index.encoders.base import Vectors
 from index.examples import ExampleChoice, example_answer
@@ -51,12 +51,12 @@ class Retriever:
             QuestionError: The question is empty, too long or holds no letter.
             KnowledgeBaseError: The base is damaged.
         """
-        text = check_question(question)
+        text = on_one_line(check_question(question))
         return self._hits(text, self.encode([text])[0], top_k)
 
     def search_many(self, questions: Sequence[str], top_k: int | None = None) -> list[list[Hit]]:
         """Searches for several questions, encoding them in one batch; one hit list a question, in order."""
-        texts = [check_question(question) for question in questions]
+        texts = [on_one_line(check_question(question)) for question in questions]
         if not texts:
             return []
         return [self._hits(text, vector, top_k) for text, vector in zip(texts, self.encode(texts), strict=True)]

@@ -5,6 +5,7 @@ Integer keys tie the derived index files to the rows; group ids are what people 
 """
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -62,7 +63,7 @@ class GroupStore:
         self._path = path
         self._lock = threading.Lock()
         if not path.is_file():
-            raise KnowledgeBaseError(f"{path}: is missing; rebuild the knowledge base with `dobae index build`")
+            raise KnowledgeBaseError(f"{path}: is missing; build the knowledge base again with `dobae index build`")
         try:
             self._connection = _connect_to_read(path)
             meta = dict(self._connection.execute("SELECT name, value FROM meta"))
@@ -70,6 +71,8 @@ class GroupStore:
             self.content_digest = meta["content"]
             version = int(meta["schema"])
         except (sqlite3.Error, KeyError, ValueError) as error:
+            if not os.access(path, os.R_OK):
+                raise KnowledgeBaseError(f"{path}: may not be read; ask its owner for permission") from error
             raise _damaged(path, error) from error
         if version != SCHEMA_VERSION:
             raise KnowledgeBaseError(

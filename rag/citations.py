@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 MARKER = re.compile(r"\[(\d{1,3})\]")
-_MAY_BECOME_MARKER = re.compile(r"\s*\[\d{0,3}$|\s+$")
+_MARKER_LIKE = re.compile(r"\s*[\[［][\[\]［］\d\s,]*\d[\[\]［］\d\s,]*[\]］]")
+_MAY_BECOME_MARKER = re.compile(r"\s*[\[［][\[\]［］\d\s,]*$|\s+$")
 
 
 def checked_stream(chunks: Iterable[str], examples: int) -> Iterator[str]:
@@ -33,8 +34,17 @@ def checked_stream(chunks: Iterable[str], examples: int) -> Iterator[str]:
 
 
 def drop_invalid_markers(text: str, examples: int) -> str:
-    """Removes markers outside 1 to `examples`, together with the space before them."""
-    return re.sub(r"\s*\[(\d{1,3})\]", lambda match: match[0] if 1 <= int(match[1]) <= examples else "", text)
+    """Keeps valid markers as "[n]", and removes everything else that looks like one, with the space before it.
+
+    "[1, 9]", "[ 2 ]" and "［1］" are read as the markers they mean.
+    """
+
+    def valid(match: re.Match[str]) -> str:
+        numbers = dict.fromkeys(int(number[:4]) for number in re.findall(r"\d+", match[0]))
+        space = match[0][: len(match[0]) - len(match[0].lstrip())]
+        return "".join(f"{space}[{number}]" for number in numbers if 1 <= number <= examples)
+
+    return _MARKER_LIKE.sub(valid, text)
 
 
 def markers_of(text: str) -> tuple[int, ...]:

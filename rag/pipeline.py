@@ -11,7 +11,7 @@ from time import perf_counter
 from data.catalog import message
 from data.errors import InputError
 from data.prompts import REFUSAL
-from data.text import check_question, comparable
+from data.text import check_question, comparable, on_one_line
 from data.types import Hit
 from index.retriever import Retriever
 from rag.answer import Answer, Part, Timings
@@ -146,7 +146,7 @@ class QAPipeline:
             return search_question(self.retriever, question, top_k=self.settings.top_k, split=self.settings.split)
         text = check_question(question)
         parts = decompose(text) if self.settings.split else (text,)
-        return SearchResult(text, tuple(FoundPart(part, ()) for part in parts))
+        return SearchResult(on_one_line(text), tuple(FoundPart(on_one_line(part), ()) for part in parts))
 
     def _answer_part(self, found: FoundPart) -> Iterator[str | Part]:
         """Yields chunks of one part's answer, then the part."""

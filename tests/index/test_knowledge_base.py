@@ -160,10 +160,62 @@ def test_a_manifest_cannot_name_files_outside(base_of, groups: tuple[QAGroup, ..
     base = base_of(groups)
     (tmp_path / "secret").write_text("x")
     record = json.loads((base.path / "manifest.json").read_text("utf-8"))
-    record["files"]["../secret"] = {"bytes": 1, "sha256": "0"}
-    (base.path / "manifest.json").write_text(json.dumps(record), "utf-8")
-    with pytest.raises(KnowledgeBaseError, match="outside"):
+    good = dict(record)
+    for forged in (
+        {"files": record["files"] | {"../secret": {"bytes": 1, "sha256": "0"}}},
+        {"folder": "../other/derived-x"},
+        {"folder": str(tmp_path)},
+        {"files": {}},
+    ):
+        _sign(base.path, good | forged)
+        with pytest.raises(KnowledgeBaseError, match=r"outside|not named"):
+            open_knowledge_base(base.path, base.encoder)
+
+
+def _sign(path: Path, record: dict) -> None:
+    """Writes a manifest as an attacker would, with a digest that fits."""
+    from index.manifest import _digest_of
+
+    record = {name: value for name, value in record.items() if name != "sha256"}
+    (path / "manifest.json").write_text(json.dumps(record | {"sha256": _digest_of(record)}), "utf-8")
+
+
+def test_a_threshold_changed_by_hand_is_noticed(base_of, groups: tuple[QAGroup, ...]) -> None:
+    base = base_of(groups)
+    path = base.path / "manifest.json"
+    record = json.loads(path.read_text("utf-8"))
+    record["calibration"]["refuse_below"] = 0.001
+    path.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(KnowledgeBaseError, match="digest mismatch"):
         open_knowledge_base(base.path, base.encoder)
+
+
+def test_a_folder_that_only_bears_the_name_of_the_previous_base_is_kept(
+    tmp_path: Path, groups: tuple[QAGroup, ...]
+) -> None:
+    build_knowledge_base(tmp_path / "kb", groups, HashEncoder())
+    (tmp_path / "kb.previous").mkdir()
+    (tmp_path / "kb.previous" / "diary.txt").write_text("x")
+    with pytest.raises(InputError, match="other files"):
+        build_knowledge_base(tmp_path / "kb", groups, HashEncoder())
+    assert (tmp_path / "kb.previous" / "diary.txt").exists()
+
+
+def test_a_base_that_lost_its_store_can_be_built_again(base_of, groups: tuple[QAGroup, ...]) -> None:
+    base = base_of(groups)
+    (base.path / "groups.sqlite").unlink()
+    (base.path / "manifest.json").write_text("{")
+    build_knowledge_base(base.path, groups, base.encoder)
+    assert Retriever(open_knowledge_base(base.path, base.encoder)).search("곰팡이")
+
+
+def test_a_base_behind_a_link_is_built_where_the_link_points(tmp_path: Path, groups: tuple[QAGroup, ...]) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for _ in range(2):
+        build_knowledge_base(tmp_path / "link", groups, HashEncoder())
+    assert (tmp_path / "link").is_symlink()
+    assert open_knowledge_base(tmp_path / "link", HashEncoder()).manifest.revision == 2
 
 
 def test_a_base_on_a_read_only_medium_opens(base_of, groups: tuple[QAGroup, ...]) -> None:

@@ -16,8 +16,14 @@ def _request(*answers: str) -> GenerationRequest:
     return GenerationRequest.of("q?", [_hit(rank, answer) for rank, answer in enumerate(answers, 1)])
 
 
+PIECES = ["벽지", " ", "[1]", "[2]", "[9]", "[", "]", "0", "7", ",", "［", "］", "[12", "끝.", "\n"]
+
+
 @given(
-    text=st.lists(st.sampled_from(["벽지", " ", "[1]", "[2]", "[9]", "[", "]", "0", "[12", "끝.", "\n"]), max_size=20),
+    text=st.lists(
+        st.sampled_from(PIECES),
+        max_size=20,
+    ),
     sizes=st.lists(st.integers(1, 5), max_size=60),
 )
 def test_a_stream_in_any_chunks_gives_the_checked_whole(text: list[str], sizes: list[int]) -> None:
@@ -35,6 +41,19 @@ def test_an_invalid_marker_never_reaches_the_reader_even_in_pieces() -> None:
     seen = list(checked_stream(["들뜹니다. ", "[", "7", "]", " 그리고 [1", "] 끝"], examples=1))
     assert "".join(seen) == "들뜹니다. 그리고 [1] 끝"
     assert not any("7" in piece for piece in seen)
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("가 [[9]7] 나", "가 나"),
+        ("가 [1, 9] 나", "가 [1] 나"),
+        ("가 [ 2 ] 나", "가 [2] 나"),
+        ("가 ［1］ 나", "가 [1] 나"),
+    ],
+)
+def test_disguised_markers_are_read_as_what_they_mean(said: str, seen: str) -> None:
+    assert "".join(checked_stream([said], examples=2)) == seen
 
 
 def test_a_bracket_that_is_no_marker_is_passed_on() -> None:

@@ -43,6 +43,12 @@ def test_each_part_of_a_compound_question_has_its_own_hits(retriever: Retriever)
     assert len(whole.ask(answer.question).parts) == 1
 
 
+def test_a_line_break_parts_two_questions(retriever: Retriever) -> None:
+    answer = QAPipeline(retriever, ExtractiveGenerator(), KEEP).ask("벽지 들뜸 원인\n몰딩 틈 보수 방법")
+    assert [part.text for part in answer.parts] == ["벽지 들뜸 원인", "몰딩 틈 보수 방법"]
+    assert "\n" not in answer.question
+
+
 def test_the_stream_ends_with_what_ask_returns(retriever: Retriever) -> None:
     question = "벽지가 왜 들뜨나요? 그리고 곰팡이는 무엇으로 닦나요?"
     pipeline = QAPipeline(retriever, ExtractiveGenerator(), KEEP)

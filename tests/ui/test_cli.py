@@ -214,3 +214,45 @@ def test_split_writes_two_parts_that_share_no_group(small_file: Path, tmp_path: 
     )
     assert (len(train), len(held_out), train & held_out) == (30, 10, set())
     _assert_one_line(dobae("data", "split", small_file, "--out", tmp_path, "--held-out", "2"))
+
+
+def test_answers_never_take_the_place_of_a_strangers_file(kb: Path, tmp_path: Path) -> None:
+    questions = tmp_path / "q.txt"
+    questions.write_text("벽지가 왜 들뜨나요?", "utf-8")
+    notes = tmp_path / "notes.txt"
+    notes.write_text("my precious notes")
+    for out in (notes, questions, Path("/dev/full")):
+        _assert_one_line(dobae("ask", "--questions", questions, "--out", out, "--kb", kb))
+    assert notes.read_text() == "my precious notes"
+    assert questions.read_text("utf-8") == "벽지가 왜 들뜨나요?"
+
+
+def test_rejects_never_take_the_place_of_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "qa.csv"
+    content = "question,answer\n들뜸이 뭐야?,떨어지는 현상입니다.\n,빈 질문\n"
+    path.write_text(content, "utf-8")
+    _assert_one_line(dobae("index", "build", path, "--kb", tmp_path / "kb", "--rejects", path))
+    assert path.read_text("utf-8") == content
+    assert not (tmp_path / "kb").exists()
+
+
+def test_a_reader_that_leaves_is_no_error(kb: Path, tmp_path: Path) -> None:
+    queries = tmp_path / "q.txt"
+    queries.write_text("벽지가 왜 들뜨나요?\n" * 400, "utf-8")
+    command = f"{sys.executable} -m ui.cli.main search --queries {queries} --kb {kb} --json | head -1"
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_usage_errors_are_one_line(kb: Path) -> None:
+    for arguments in (("search", "벽지?", "--top-k", 0), ("search", "--no-such"), ("no-such-command",)):
+        _assert_one_line(dobae(*arguments))
+
+
+def test_json_of_a_file_is_json_alone(kb: Path, tmp_path: Path) -> None:
+    questions = tmp_path / "q.txt"
+    questions.write_text("벽지가 왜 들뜨나요?", "utf-8")
+    result = dobae("ask", "--questions", questions, "--out", tmp_path / "a.jsonl", "--kb", kb, "--json")
+    assert json.loads(result.stdout)["answers"] == 1

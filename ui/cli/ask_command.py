@@ -71,6 +71,8 @@ def ask(
         raise InputError("give either a QUESTION or --questions FILE")
     if (questions is None) != (out is None):
         raise InputError("--questions FILE and --out FILE go together")
+    if questions is not None and out is not None and questions.resolve() == out.resolve():
+        raise InputError(f"{out}: holds the questions; name another file with --out")
     single = check_question(question) if question is not None else None
     many = read_questions(questions) if questions is not None else []
 
@@ -82,7 +84,7 @@ def ask(
     settings = PipelineSettings(top_k=top_k, split=not no_split, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)
     if single is None:
-        _answer_file(pipeline, many, out or Path())
+        _answer_file(pipeline, many, out or Path(), as_json)
     elif as_json:
         typer.echo(json.dumps(pipeline.ask(single).to_json(), ensure_ascii=False))
     else:
@@ -91,13 +93,16 @@ def ask(
         print_stream(pipeline, single, live=sys.stdout.isatty())
 
 
-def _answer_file(pipeline: "QAPipeline", questions: list[str], out: Path) -> None:
+def _answer_file(pipeline: "QAPipeline", questions: list[str], out: Path, as_json: bool) -> None:
     from ui.cli.answer_file import AnswerFile
 
-    with AnswerFile(out, questions) as answers, progress_bar("answering") as progress:
+    with AnswerFile(out, questions, pipeline.generator.name) as answers, progress_bar("answering") as progress:
         if answers.done:
             note(f"{out}: {answers.done} of {len(questions)} questions are answered already")
         for number in range(answers.done, len(questions)):
             answers.append(pipeline.ask(questions[number]).to_json())
             progress(number + 1, len(questions))
-    typer.echo(f"{out}: {len(questions)} answers")
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "answers": len(questions)}, ensure_ascii=False))
+    else:
+        typer.echo(f"{out}: {len(questions)} answers")

@@ -31,18 +31,20 @@ def build(
 ) -> None:
     """Build a knowledge base from CSV or JSONL files; an existing one is kept as NAME.previous."""
     from data.readers import read_all
-    from data.writers import write_rejects
+    from data.writers import check_rejects_target, write_rejects
     from index.building import build_knowledge_base
     from index.encoders.base import make_encoder
 
     result = read_all(files)
+    target = rejects or kb.absolute().with_name(f"{kb.absolute().name}.rejects.csv")
+    if result.rejects:
+        check_rejects_target(target, files)
     for line in result.notes:
         note(line)
     model = make_encoder(encoder_settings(encoder, device, batch_size))
     with progress_bar("encoding questions") as progress:
         manifest = build_knowledge_base(kb, result.groups, model, progress=progress)
     if result.rejects:
-        target = rejects or kb.with_name(f"{kb.name}.rejects.csv")
         write_rejects(target, result.rejects)
         first = result.rejects[0]
         note(
@@ -94,6 +96,9 @@ def rebuild(
     from index.building import rebuild_knowledge_base
     from index.encoders.base import make_encoder
     from index.manifest import read_manifest
+    from index.store import FILE_NAME, GroupStore
+
+    GroupStore(kb / FILE_NAME).close()
 
     if encoder is None:
         try:

@@ -8,13 +8,15 @@ import os
 import sys
 from typing import NoReturn
 
+import click
 import typer
 
-from data.errors import DobaeError
+from data.errors import DobaeError, one_line
 from ui.cli import data_commands, index_commands, models_commands
 from ui.cli.ask_command import ask
 from ui.cli.augment_command import augment
 from ui.cli.join_command import join
+from ui.cli.progress import note
 from ui.cli.search_command import search
 from ui.cli.split_command import split
 
@@ -58,17 +60,26 @@ def run() -> NoReturn:
     # Libraries that warn about optional parts of theirs have nothing to tell the person at the terminal.
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
-        sys.exit(app())
+        sys.exit(app(standalone_mode=False) or 0)
     except DobaeError as error:
-        print(f"dobae: {error}", file=sys.stderr)  # noqa: T201 - the one line a user sees
+        note(f"dobae: {error}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("dobae: interrupted", file=sys.stderr)  # noqa: T201
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "dobae"
+        note(f"dobae: {error.format_message()}; see `{where} --help`")
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        note("dobae: interrupted")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of a pipe has gone (`dobae search ... | head`); there is no one to tell.
-        sys.stderr.close()
+        # The reader of a pipe has gone (`dobae search ... | head`): there is no one to tell, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if "DOBAE_DEBUG" in os.environ:
+            raise
+        note(f"dobae: failed inside ({type(error).__name__}: {one_line(error)}); set DOBAE_DEBUG=1 for the whole story")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from data.text import on_one_line, printable
+
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
@@ -19,4 +21,4 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 def note(text: str) -> None:
     """Prints one line on standard error."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(on_one_line(printable(text)), file=sys.stderr)  # noqa: T201

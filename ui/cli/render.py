@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from data.catalog import message
+from data.text import on_one_line, printable
 from data.types import Hit
 from rag.answer import Part
 from rag.pipeline import AnswerEnded, PartEnded, PartStarted, QAPipeline, TextChunk
@@ -30,27 +31,31 @@ def print_stream(pipeline: QAPipeline, question: str, *, live: bool) -> None:
         live: Print text as it arrives; otherwise each part when it is whole.
     """
     console = _console()
+    streamed = ""
     for event in pipeline.stream(question):
         if isinstance(event, PartStarted):
             heading = message("answer.part_heading", number=event.number, question=event.text)
             if event.text != question:
                 console.print(Text(heading, style="bold"))
         elif isinstance(event, TextChunk) and live:
-            console.print(Text(event.text), end="")
+            streamed += event.text
+            console.print(Text(printable(event.text)), end="")
         elif isinstance(event, PartEnded):
-            _end_part(console, event.part, live=live)
+            if live:
+                console.print()
+            _end_part(console, event.part, shown=streamed.strip())
+            streamed = ""
         elif isinstance(event, AnswerEnded):
             _print_footer(console, pipeline, event)
 
 
-def _end_part(console: Console, part: Part, *, live: bool) -> None:
-    if live:
-        console.print()
-    if not live or (part.abstained and part.hits):
-        console.print(Text(part.answer))
+def _end_part(console: Console, part: Part, *, shown: str) -> None:
+    # Where a model refused or said nothing, the explanation takes the place of what it streamed.
+    if shown != part.answer:
+        console.print(Text(printable(part.answer)))
     for sentence in part.sentences:
         if not sentence.supported:
-            console.print(Text(f"  ! {message('answer.unsupported')}: {sentence.text}", style="yellow"))
+            console.print(Text(printable(f"  ! {message('answer.unsupported')}: {sentence.text}"), style="yellow"))
     if part.unsure and not part.abstained:
         best = max(hit.score for hit in part.hits)
         console.print(Text(f"  ! {message('answer.unsure', score=best)}", style="yellow"))
@@ -72,8 +77,8 @@ def _print_source(console: Console, hit: Hit) -> None:
         category=hit.group.category or message("terminal.no_category"),
         group_id=hit.group.id,
     )
-    console.print(Text(f"  {line}"))
-    console.print(Text(f"      {' '.join(hit.answer.split())}", style="dim"))
+    console.print(Text(printable(f"  {line}")))
+    console.print(Text(printable(f"      {on_one_line(hit.answer)}"), style="dim"))
 
 
 def _print_footer(console: Console, pipeline: QAPipeline, event: AnswerEnded) -> None:
