@@ -36,6 +36,12 @@ _QUOTES = "\"'“”‘’`"
 _ENCLOSED = re.compile(r"\"[^\"]*\"|“[^”]*”|‘[^’]*’|'[^']*'|\([^)]*\)")
 _ITEM = re.compile(r"(?:^|(?<=\s))(?:\d\s?[.)](?!\d)|[①-⑨])\s*")
 
+_MARKED_JOIN = re.compile(
+    r"([^?]{4,}\?)[\"'”’]?\s*[와과]\s+"
+    r"[\"'“‘]?([^?]{4,}\?)[\"'”’]?\s*의\s+(?:상관 ?)?관계(?:는|가|를|에)?(?:\s[^?]*)?\??"
+)
+"""Two questions glued together with their question marks kept: "…인가요?와 …인가요?의 관계는 무엇인가요?"."""
+
 _LONGEST_SENTENCE = 200
 """Morphemes past which a sentence is not searched for clauses: the search costs the square of its length."""
 
@@ -54,6 +60,8 @@ def decompose(text: str, analyzer: KoreanAnalyzer | None = None) -> tuple[str, .
         trimmed of white space and dangling quotes, when it holds a single question.
     """
     text = _unquoted(text)
+    if marked := _MARKED_JOIN.fullmatch(text):
+        return marked[1].strip(), marked[2].strip()
     tokens = (analyzer or korean_analyzer()).tokens(text)
     groups: list[list[Piece]] = []
     waiting: list[Piece] = []  # context, which belongs to the question after it

@@ -236,14 +236,15 @@ def test_rejects_never_take_the_place_of_another_file(tmp_path: Path) -> None:
     assert not (tmp_path / "kb").exists()
 
 
-def test_a_reader_that_leaves_is_no_error(kb: Path, tmp_path: Path) -> None:
+def test_a_reader_that_leaves_is_met_with_silence(kb: Path, tmp_path: Path) -> None:
     queries = tmp_path / "q.txt"
     queries.write_text("벽지가 왜 들뜨나요?\n" * 400, "utf-8")
     command = f"{sys.executable} -m ui.cli.main search --queries {queries} --kb {kb} --json | head -1"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stderr == ""
+    assert json.loads(result.stdout)["query"] == "벽지가 왜 들뜨나요?"
 
 
 def test_usage_errors_are_one_line(kb: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from ui.cli.options import BatchOption, DeviceOption, EncoderOption, JsonOption, encoder_settings
 from ui.cli.progress import note, progress_bar
 
-app = typer.Typer(help="Audit, mend and grow question-answer files.", no_args_is_help=True)
+app = typer.Typer(help="Audit, mend and grow question-answer files.")
 
 
 @app.callback()

@@ -12,7 +12,7 @@ from ui.cli.progress import note, progress_bar
 if TYPE_CHECKING:
     from index.manifest import Manifest
 
-app = typer.Typer(help="Build and inspect knowledge bases.", no_args_is_help=True)
+app = typer.Typer(help="Build and inspect knowledge bases.")
 
 
 @app.command()

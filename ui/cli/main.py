@@ -8,8 +8,8 @@ import os
 import sys
 from typing import NoReturn
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from data.errors import DobaeError, one_line
 from ui.cli import data_commands, index_commands, models_commands
@@ -23,7 +23,6 @@ from ui.cli.split_command import split
 app = typer.Typer(
     name="dobae",
     help="Korean question answering about wallpaper and finishing-work defects, with cited examples.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -64,17 +63,14 @@ def run() -> NoReturn:
     except DobaeError as error:
         note(f"dobae: {error}")
         sys.exit(error.exit_code)
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "dobae"
-        note(f"dobae: {error.format_message()}; see `{where} --help`")
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "dobae"
+        note(f"{where}: {str(error).rstrip('.')}; see `{where} --help`")
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         note("dobae: interrupted")
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe has gone (`dobae search ... | head`): there is no one to tell, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         if "DOBAE_DEBUG" in os.environ:
             raise

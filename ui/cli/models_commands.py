@@ -9,7 +9,7 @@ import typer
 from ui.cli.options import JsonOption
 from ui.cli.progress import note
 
-app = typer.Typer(help="Fetch and check language models.", no_args_is_help=True)
+app = typer.Typer(help="Fetch and check language models.")
 
 
 @app.callback()
