@@ -25,7 +25,8 @@ POOL = 64
 class FusionWeights:
     """What each lexical signal may add to a cosine.
 
-    The defaults were chosen by `benchmarks/tune_fusion.py` on training questions, never on the reported ones.
+    The defaults lie between the best of two training splits (`benchmarks/tune_fusion.py`, docs/results.md): one file
+    asks for no heads, the other for heads and more fragments.
 
     Attributes:
         morphemes: Weight of BM25 over Kiwi morphemes of the questions.
@@ -34,8 +35,8 @@ class FusionWeights:
     """
 
     morphemes: float = 0.02
-    fragments: float = 0.03
-    heads: float = 0.03
+    fragments: float = 0.06
+    heads: float = 0.02
 
 
 class LexicalScores(NamedTuple):
@@ -80,14 +81,24 @@ def rank_groups(
     if lexical is None:
         return _best_of_each_group(rows, cosines, cosines, group_of_row, limit)
     of_groups = weights.fragments * lexical.fragments + weights.heads * lexical.heads
-    best_groups = _top(of_groups, pool)
-    extra = np.concatenate((_top(lexical.morphemes, pool), np.flatnonzero(np.isin(group_of_row, best_groups))))
-    extra = np.setdiff1d(extra, rows)
+    extra = _further_rows(rows, _top(lexical.morphemes, pool), _top(of_groups, pool), group_of_row)
     if extra.size:
         rows = np.concatenate((rows, extra))
         cosines = np.concatenate((cosines, vectors.cosines(query, extra)))
     fused = cosines + weights.morphemes * lexical.morphemes[rows] + of_groups[group_of_row[rows]]
     return _best_of_each_group(rows, cosines, fused, group_of_row, limit)
+
+
+def _further_rows(
+    known: Positions, found_rows: Positions, found_groups: Positions, group_of_row: Positions
+) -> Positions:
+    """Rows found by their words, or of groups found by theirs, that are not known yet, ascending."""
+    in_group = np.zeros(int(group_of_row.max()) + 1, dtype=bool)
+    in_group[found_groups] = True
+    wanted = in_group[group_of_row]
+    wanted[found_rows] = True
+    wanted[known] = False
+    return np.flatnonzero(wanted)
 
 
 def _top(scores: Scores, limit: int) -> Positions:
