@@ -1,0 +1,83 @@
+"""`dobae train CONFIG` trains, `dobae train plan CONFIG` plans, and a mistake is one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
+from training.config import preset_names
+from ui.cli.train_command import app
+
+RUNNER = CliRunner()
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(*arguments: str) -> Any:
+    return RUNNER.invoke(app, list(arguments), catch_exceptions=False)
+
+
+def test_help_names_the_commands_and_imports_no_model_library() -> None:
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom ui.cli.train_command import app\n"
+        "result = CliRunner().invoke(app, ['--help'])\nassert result.exit_code == 0\n"
+        "assert all(word in result.output for word in ('run', 'plan', 'export', 'presets'))\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert not {"torch", "transformers", "trl", "peft", "numpy", "datasets"} & set(found.stdout.split())
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_fits_a_t4_as_planned(name: str) -> None:
+    plan = json.loads(_run("plan", name, "--json").stdout)
+    assert set(plan) == {"total_gib", "budget_gib", "fits", "parts", "proposal"}
+    assert plan["fits"]
+
+
+def test_plan_proposes_what_makes_it_fit() -> None:
+    plan = json.loads(_run("plan", "t4-solar-10.7b", "--budget", "6.5", "--json").stdout)
+    assert not plan["fits"]
+    assert plan["proposal"]["reason"]
+
+
+def test_first_argument_that_is_no_command_is_a_configuration(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such preset; the presets are"):
+        _run("cpu-smolm2")
+    path = tmp_path / "mine.toml"
+    path.write_text('[model]\nbase = "smollm2"\n[adapterr]\n', "utf-8")
+    with pytest.raises(InputError, match=r"\[adapterr\] is unknown.*adapter.targets is missing.*data.files is missing"):
+        _run(str(path))
+
+
+def test_base_that_is_nowhere_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[model]\nbase = "./nowhere/model"\n[adapter]\ntargets = ["q_proj"]\n[data]\nfiles = ["qa.csv"]\n', "utf-8"
+    )
+    with pytest.raises(ModelNotFoundError, match=r"no model at \./nowhere/model"):
+        _run(str(path))
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("hash_encoder")
+def test_train_then_export(groups_file: Path, base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f'[model]\nbase = "{base}"\n[adapter]\ntargets = ["q_proj"]\n'
+        f'[data]\nfiles = ["{groups_file}"]\nencoder = "hash"\n[mix]\nrows = 8\ncompound = 0.0\ngrounded = 0.7\n'
+        '[precision]\ndevice = "cpu"\n[logging]\nreport_to = "tensorboard"\n',
+        "utf-8",
+    )
+    result = _run(str(path), "--out", str(tmp_path / "run"), "--max-steps", "2", "--json")
+    report = json.loads(result.stdout)
+    assert report["steps"] == 2
+    assert list((tmp_path / "run" / "logs").iterdir()), "TensorBoard's file"
+    exported = _run("export", report["adapter"], "--out", str(tmp_path / "merged"), "--json")
+    assert json.loads(exported.stdout)["max_logit_difference"] < 0.1
+    with pytest.raises(AdapterMismatchError):
+        _run("export", report["adapter"], "--out", str(tmp_path / "other"), "--base", "smollm2")

@@ -1,0 +1,192 @@
+"""Merges an adapter into its base, in 16 bits, and checks that the merged model still says the same.
+
+The merged weights are rounded once more than base and adapter apart, so a small difference of logits is expected; it
+is measured on the files that were written, not on what was in memory, and reported.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from data.errors import InputError
+from data.prompts import Example, closed_book_messages, grounded_messages
+from data.types import Message
+from training.errors import TrainingError
+from training.models import CARD, check_card, load_tokenizer, without_known_warnings
+from training.tokens import prompt_ids, stop_token
+
+Format = Literal["bfloat16", "float16"]
+
+LARGEST_DIFFERENCE = 1.0
+"""Logits further apart than this mean a broken merge; rounding to 16 bits was seen to move them by some hundredths."""
+
+_NEW_TOKENS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How far the merged model is from base and adapter.
+
+    Attributes:
+        prompts: Prompts compared.
+        max_logit_difference: Largest difference of any logit at the last token of a prompt.
+        greedy_tokens: Tokens both wrote greedily.
+        equal_tokens: Tokens of these that are the same, up to the first difference of each prompt.
+    """
+
+    prompts: int
+    max_logit_difference: float
+    greedy_tokens: int
+    equal_tokens: int
+
+
+def export(
+    adapter: Path,
+    base: Path,
+    base_name: str,
+    out: Path,
+    *,
+    dtype: Format = "bfloat16",
+    say: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Merges an adapter into its base and writes a model folder.
+
+    Args:
+        adapter: Folder of the adapter, as a run leaves it.
+        base: Folder of its base model.
+        base_name: The base's name, compared with the adapter's card.
+        out: New folder.
+        dtype: Format of the merged weights.
+        say: Told what is going on.
+
+    Returns:
+        The comparison of the written model with base and adapter.
+
+    Raises:
+        InputError: `out` exists, or the adapter cannot be used.
+        AdapterMismatchError: The adapter is for another base.
+        TrainingError: The merged model says something else, or cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is there already; name a new folder")
+    with without_known_warnings():
+        return _export(adapter, base, base_name, out, dtype, say)
+
+
+def _export(
+    adapter: Path, base: Path, base_name: str, out: Path, dtype: Format, say: Callable[[str], None]
+) -> Comparison:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    kind = getattr(torch, dtype)
+    tokenizer = load_tokenizer(base)
+    prompts = [prompt_ids(messages, tokenizer) for messages in _probes()]
+    stop = stop_token(tokenizer)
+
+    def load(folder: Path) -> Any:
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype=kind, use_safetensors=True, local_files_only=True, trust_remote_code=False
+        ).eval()
+
+    say(f"loading {base_name} and the adapter in {dtype}")
+    model = load(base)
+    check_card(adapter, base_name, model)
+    adapted = PeftModel.from_pretrained(model, adapter, use_safetensors=True).eval()
+    before = [_outputs(adapted, ids, stop) for ids in prompts]
+    say("merging")
+    merged = adapted.merge_and_unload(safe_merge=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temp = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        merged.save_pretrained(temp, safe_serialization=True)
+        tokenizer.save_pretrained(temp)
+        del merged, adapted, model
+        say("comparing what was written")
+        written = load(temp)
+        comparison = _compare(before, [_outputs(written, ids, stop) for ids in prompts])
+        if not comparison.max_logit_difference <= LARGEST_DIFFERENCE:
+            raise TrainingError(
+                f"the merged model's logits differ by {comparison.max_logit_difference:.3g} from base and adapter; "
+                "nothing was exported"
+            )
+        card = json.loads((adapter / CARD).read_text(encoding="utf-8"))
+        content = {"merged_from": card, "dtype": dtype, "comparison": asdict(comparison)}
+        (temp / "dobae_export.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        if (adapter / "README.md").is_file():
+            shutil.copyfile(adapter / "README.md", temp / "README.md")
+        temp.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        temp.rename(out)
+    except OSError as error:
+        raise TrainingError(f"{out} could not be written ({error.strerror or error}); free some space") from error
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
+    return comparison
+
+
+def push(folder: Path, repository: str, *, private: bool = True) -> str:
+    """Uploads a folder to the Hugging Face hub, and returns its address.
+
+    Raises:
+        InputError: There is no token.
+        TrainingError: The upload failed.
+    """
+    from huggingface_hub import HfApi, get_token
+
+    token = os.environ.get("HF_TOKEN") or get_token()
+    if not token:
+        raise InputError("no Hugging Face token here; run `hf auth login`, or set HF_TOKEN")
+    api = HfApi(token=token)
+    try:
+        address = api.create_repo(repository, private=private, exist_ok=True)
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="dobae train export")
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{repository} could not be uploaded: {' '.join(str(error).split())[:200]}") from error
+    return str(address)
+
+
+def _probes() -> Sequence[Sequence[Message]]:
+    shown = (
+        Example("벽지가 왜 들뜨나요?", "바탕이 젖었거나 먼지가 많으면 풀이 붙지 않아 들뜹니다. 말린 뒤 다시 붙이세요."),
+        Example("곰팡이는 무엇으로 닦나요?", "곰팡이 제거제를 묻힌 젖은 천으로 닦고 말립니다."),
+    )
+    return (
+        grounded_messages("도배지가 자꾸 떠요, 이유가 뭐죠?", shown),
+        grounded_messages("타일 줄눈은 언제 다시 넣나요?", shown),
+        closed_book_messages("벽지 이음매가 벌어지는 이유는 무엇인가요?"),
+    )
+
+
+def _outputs(model: Any, ids: list[int], stop: int) -> tuple[Any, list[int]]:
+    """Returns the last logits of a prompt, shape `(vocabulary,)`, and what follows greedily."""
+    import torch
+
+    with torch.no_grad():
+        state = model(input_ids=torch.tensor([ids]), use_cache=True)
+        first = state.logits[0, -1].float()
+        written = [int(first.argmax())]
+        while len(written) < _NEW_TOKENS and written[-1] != stop:
+            token = torch.tensor([[written[-1]]])
+            state = model(input_ids=token, past_key_values=state.past_key_values, use_cache=True)
+            written.append(int(state.logits[0, -1].argmax()))
+    return first, written
+
+
+def _compare(before: Sequence[tuple[Any, list[int]]], after: Sequence[tuple[Any, list[int]]]) -> Comparison:
+    largest, equal, total = 0.0, 0, 0
+    for (old_logits, old_tokens), (new_logits, new_tokens) in zip(before, after, strict=True):
+        largest = max(largest, float((old_logits - new_logits).abs().max()))
+        total += len(old_tokens)
+        for old, new in zip(old_tokens, new_tokens, strict=False):
+            if old != new:
+                break
+            equal += 1
+    return Comparison(len(before), largest, total, equal)

@@ -1,0 +1,226 @@
+"""Loads the base model for training and puts the adapter on it: devices, number formats, quantisation.
+
+Formats follow the GPU's compute capability: bfloat16 from 8.0 (Ampere), float16 below, float32 on the CPU.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
+from training.config import TrainConfig
+
+CARD = "dobae_adapter.json"
+"""What an adapter was trained for; inference refuses one that does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Where and in which formats a run computes.
+
+    Attributes:
+        device: "cpu" or "cuda:N".
+        capability: Compute capability of the GPU; None on the CPU.
+        weights: "float32", "float16" or "bfloat16": the base weights, or what nf4 and int8 are unpacked to.
+        compute: The same three: the arithmetic; differs from float32 by autocast.
+    """
+
+    device: str
+    capability: tuple[int, int] | None
+    weights: str
+    compute: str
+
+    @property
+    def cuda(self) -> bool:
+        """Says whether a GPU is used."""
+        return self.device != "cpu"
+
+
+@contextmanager
+def without_known_warnings() -> Iterator[None]:
+    """Keeps a warning from the user that only the libraries' authors can act on."""
+    with warnings.catch_warnings():
+        # PEFT 0.21 asks transformers 5.23 for a name that became deprecated.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
+
+
+def choose_hardware(config: TrainConfig) -> Hardware:
+    """Chooses device and formats.
+
+    Raises:
+        InputError: There is no GPU, several are visible to one process, or it cannot compute in the format.
+    """
+    import torch
+
+    wanted = config.precision
+    cuda = torch.cuda.is_available() if wanted.device == "auto" else wanted.device == "cuda"
+    if not cuda:
+        if "float16" in (wanted.weights, wanted.compute):
+            raise InputError("precision float16 needs a GPU; use bfloat16 or float32 on the CPU")
+        on_cpu: str = "float32" if wanted.weights == "auto" else wanted.weights
+        return Hardware("cpu", None, on_cpu, on_cpu if wanted.compute == "auto" else wanted.compute)
+    if not torch.cuda.is_available():
+        raise InputError('precision.device is "cuda" and there is no CUDA GPU here; set it to "auto" or "cpu"')
+    count = torch.cuda.device_count()
+    if count > 1 and "LOCAL_RANK" not in os.environ:
+        raise InputError(
+            f"{count} GPUs are visible to one process; run `accelerate launch --num_processes {count} "
+            f"-m ui.cli.main train {config.name}`, or set CUDA_VISIBLE_DEVICES=0"
+        )
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    capability = torch.cuda.get_device_capability(rank)
+    best = "bfloat16" if capability >= (8, 0) else "float16"
+    weights = best if wanted.weights == "auto" else wanted.weights
+    compute = weights if wanted.compute == "auto" else wanted.compute
+    if capability < (8, 0) and "bfloat16" in (weights, compute):
+        raise InputError(f"this GPU (compute capability {capability[0]}.{capability[1]}) has no bfloat16; use float16")
+    return Hardware(f"cuda:{rank}", capability, weights, compute)
+
+
+def without_gqa_below_ampere(hardware: Hardware) -> bool:
+    """Turns off `enable_gqa` in SDPA below compute capability 8.0, and says whether it did.
+
+    Turing has no flash kernel, and `enable_gqa` rules out the memory-efficient one: what is left is the MATH kernel,
+    whose memory is quadratic in the length (transformers/integrations/sdpa_attention.py).
+    """
+    if hardware.capability is None or hardware.capability >= (8, 0):
+        return False
+    from transformers.integrations import sdpa_attention
+
+    sdpa_attention.use_gqa_in_sdpa = lambda *_args, **_kwargs: False
+    return True
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Loads the tokenizer of a model folder, with a padding token.
+
+    Raises:
+        ModelNotFoundError: There is none that can be read.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise ModelNotFoundError(f"cannot load the tokenizer of {folder}: {_one_line(error)}") from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_base(config: TrainConfig, folder: Path, hardware: Hardware) -> Any:
+    """Loads the base model, quantised when the run says so.
+
+    Raises:
+        ModelNotFoundError: It cannot be loaded.
+        InputError: bitsandbytes is missing.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    dtype = getattr(torch, hardware.weights)
+    options: dict[str, Any] = {}
+    quantization = config.precision.quantization
+    if quantization == "nf4":
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=config.precision.double_quant,
+            bnb_4bit_compute_dtype=getattr(torch, hardware.compute),
+        )
+    elif quantization == "int8":
+        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            device_map={"": hardware.device},
+            attn_implementation=config.model.attention,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            **options,
+        )
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"{config.model.base} does not fit into the memory of {hardware.device}; "
+            f"see `dobae train plan {config.name}`"
+        ) from error
+    except ImportError as error:
+        raise InputError(f"{config.model.base} cannot be loaded: {_one_line(error)}") from error
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelNotFoundError(f"cannot load {config.model.base} from {folder}: {_one_line(error)}") from error
+
+
+def with_adapter(model: Any, config: TrainConfig) -> Any:
+    """Puts a new LoRA adapter on the model, or goes on with an old one.
+
+    Raises:
+        InputError: No layer has such a name, or the old adapter cannot be read.
+        AdapterMismatchError: The old adapter was trained for another base.
+    """
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    settings = config.adapter
+    try:
+        if settings.start_from:
+            folder = Path(settings.start_from).expanduser()
+            check_card(folder, config.model.base, model)
+            return PeftModel.from_pretrained(model, folder, is_trainable=True, use_safetensors=True)
+        targets = "all-linear" if settings.targets == ("all-linear",) else list(settings.targets)
+        peft_config = LoraConfig(
+            task_type="CAUSAL_LM",
+            target_modules=targets,
+            r=settings.r,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
+        )
+        return get_peft_model(model, peft_config)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise InputError(f"the adapter does not fit {config.model.base}: {_one_line(error)}") from error
+
+
+def check_card(folder: Path, base: str, model: Any) -> None:
+    """Compares an adapter's card with the base it is to be put on.
+
+    Raises:
+        InputError: There is no adapter.
+        AdapterMismatchError: It is for another base.
+    """
+    import json
+
+    if not (folder / "adapter_config.json").is_file():
+        raise InputError(f"no adapter in {folder}: adapter_config.json is missing")
+    if not (folder / CARD).is_file():
+        raise InputError(f"the adapter in {folder} does not say which base it is for: {CARD} is missing")
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    if card.get("base_model") != base or card.get("base_vocab_size") != rows:
+        raise AdapterMismatchError(
+            f"the adapter in {folder} was trained for {card.get('base_model')} with a vocabulary of "
+            f"{card.get('base_vocab_size')}; {base} has {rows}"
+        )
+
+
+def trainable_to_float32(model: Any) -> int:
+    """Casts what is trained to float32, and returns how many tensors that changed.
+
+    TRL casts the adapter of a quantised base to bfloat16, whose gradients CUDA's gradient scaler cannot unscale.
+    """
+    import torch
+
+    changed = 0
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.dtype != torch.float32:
+            parameter.data = parameter.data.to(torch.float32)
+            changed += 1
+    return changed
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,144 @@
+"""From a run's files to its encoded rows: read, split by group, ask, render, encode.
+
+Training questions are asked of the training groups alone; held-out ones of everything, as a reader's would be.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from data.errors import DuplicateGroupError, InputError
+from data.readers import read_groups
+from data.split import split_groups
+from data.types import QAGroup
+from training.config import TrainConfig, data_path
+from training.examples import Row, draw_rows, held_out_rows
+from training.near_misses import MemoEncoder, ask_all
+from training.reading import draw_reading_rows, read_records
+from training.tokens import EncodedRows, encode_rows
+
+_SPARE = 8
+"""Hits searched beyond those shown, since near duplicates and the group itself are taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Rows as text, and where they come from.
+
+    Attributes:
+        train: Rows to train on.
+        held_out: Rows asked of groups never trained on.
+        splits: Ids of the groups, by split.
+        files: sha256 of each file, by its name in the configuration.
+        sources: (source, licence, rows) of the reading data used.
+        rejected: Rows of the files that could not be used.
+    """
+
+    train: tuple[Row, ...]
+    held_out: tuple[Row, ...]
+    splits: dict[str, list[str]]
+    files: dict[str, str]
+    sources: tuple[tuple[str, str, int], ...] = ()
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rendered and encoded rows."""
+
+    rendered: Rendered
+    train: EncodedRows
+    held_out: EncodedRows
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def prepare(
+    config: TrainConfig,
+    tokenizer: Any,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Prepared:
+    """Makes the rows of a run.
+
+    Raises:
+        InputError: A file, the split or a length cannot be used.
+    """
+    rendered = render(config, progress=progress)
+    train = encode_rows(rendered.train, tokenizer, config.data.max_length)
+    held_out = encode_rows(rendered.held_out, tokenizer, config.data.max_length)
+    for name, rows in (("training", train), ("held-out", held_out)):
+        if rows.truncated or rows.dropped:
+            say(
+                f"{name} rows longer than {config.data.max_length} tokens: {rows.truncated} lost the end of their "
+                f"answer, {rows.dropped} all of it and were dropped"
+            )
+    return Prepared(rendered, train, held_out)
+
+
+def render(config: TrainConfig, *, progress: Callable[[str, int, int], None] | None = None) -> Rendered:
+    """Makes the rows as text.
+
+    Raises:
+        InputError: A file or the split cannot be used.
+    """
+    from index.encoders.base import EncoderSettings, make_encoder
+
+    seed, mix = config.optimisation.seed, config.mix
+    files = {name: data_path(name) for name in config.data.files}
+    groups, rejected = _read(files.values())
+    split = split_groups(groups, held_out=config.data.held_out, seed=seed)
+    encoder = MemoEncoder(make_encoder(EncoderSettings(spec=config.data.encoder)))
+    depth = mix.examples + _SPARE
+    train_asked = ask_all(
+        split.train,
+        encoder,
+        depth=depth,
+        near_duplicate=mix.near_duplicate,
+        progress=None if progress is None else lambda done, total: progress("finding near misses", done, total),
+    )
+    held_asked = ask_all(
+        groups,
+        encoder,
+        depth=depth,
+        near_duplicate=mix.near_duplicate,
+        only={group.id for group in split.held_out},
+        rounds=2,
+    )
+    rows = draw_rows(train_asked, mix, seed)
+    sources: tuple[tuple[str, str, int], ...] = ()
+    if config.data.reading:
+        path = data_path(config.data.reading)
+        files[config.data.reading] = path
+        drawn = draw_reading_rows(read_records(path), config.data.reading_rows, mix, seed + 1)
+        rows += drawn.rows
+        sources = drawn.sources
+    return Rendered(
+        tuple(rows),
+        tuple(held_out_rows(held_asked, mix, seed)),
+        {name: [group.id for group in part] for name, part in (("train", split.train), ("held_out", split.held_out))},
+        {name: _sha256(path) for name, path in files.items()},
+        sources,
+        rejected,
+    )
+
+
+def _read(paths: Any) -> tuple[list[QAGroup], int]:
+    groups: dict[str, QAGroup] = {}
+    rejected = 0
+    for path in paths:
+        result = read_groups(path)
+        rejected += len(result.rejects)
+        for group in result.groups:
+            if groups.setdefault(group.id, group) != group:
+                raise DuplicateGroupError(f"{path}: id {group.id!r} stands for another group in an earlier file")
+    if len(groups) < 2:
+        raise InputError(f"{len(groups)} group in the data files; training needs at least two, better some hundreds")
+    return list(groups.values()), rejected
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

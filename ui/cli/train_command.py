@@ -1,0 +1,160 @@
+"""`dobae train`: fine-tunes the answering model, plans its memory, exports its adapter."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ui.cli.options import JsonOption
+from ui.cli.progress import note, progress_bar
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig
+
+
+class _RunByDefault(TyperGroup):
+    """Takes a first argument that names no command for the configuration of `run`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunByDefault,
+    help="Fine-tune the answering model: `dobae train CONFIG` (a TOML file or a preset), plan its memory, export it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+ConfigArgument = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or the name of a preset.")]
+
+
+@app.callback()
+def _train() -> None:
+    """Fine-tune the answering model, plan its memory, export its adapter."""
+
+
+@app.command()
+def run(
+    config: ConfigArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run; runs/NAME if not given.")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="Stop after so many steps.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an adapter (the default: `dobae train CONFIG`)."""
+    settings = _read(config, out)
+    from rag.model_store import find
+
+    base = find(settings.model.base)
+    from training.sft import run as train
+
+    with progress_bar("training") as bar:
+        result = train(
+            settings,
+            base,
+            max_steps=max_steps,
+            resume=resume,
+            progress=lambda _what, done, total: bar(done, total),
+            say=note,
+        )
+    report = result.report
+    if as_json:
+        typer.echo(json.dumps({"adapter": str(result.adapter), **report}, ensure_ascii=False))
+        return
+    best = report["best_held_out_loss"]
+    typer.echo(
+        f"{result.adapter}: {report['steps']} steps, best held-out loss "
+        f"{'not measured' if best is None else f'{best:.4f}'}, {report['tokens_per_second']} tokens/s"
+    )
+    typer.echo(f'try it: dobae ask --generator {settings.model.base} --adapter {result.adapter} "질문"')
+
+
+@app.command()
+def plan(
+    config: ConfigArgument,
+    budget: Annotated[float, typer.Option("--budget", min=0.1, help="Usable memory of one GPU, in GiB.")] = 15.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what memory a run will take, and what to change if it does not fit; loads nothing."""
+    from training.plan.propose import plan as make_plan
+    from training.plan.report import as_json as plan_json
+    from training.plan.report import as_table
+    from training.planning import plan_input
+
+    question = plan_input(_read(config, None), budget)
+    made = make_plan(question)
+    typer.echo(json.dumps(plan_json(made), ensure_ascii=False) if as_json else as_table(made, question))
+
+
+@app.command()
+def export(
+    adapter: Annotated[Path, typer.Argument(help="Folder of an adapter, as a run leaves it.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder for the merged model.")],
+    base: Annotated[
+        str | None, typer.Option("--base", help="The base model, if not the one the adapter names.")
+    ] = None,
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Format of the merged weights: bfloat16 or float16.")
+    ] = "bfloat16",
+    push_to: Annotated[
+        str | None, typer.Option("--push", metavar="USER/NAME", help="Upload the merged model to the Hugging Face hub.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="Make the uploaded model public.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Merge an adapter into its base, in 16 bits, and compare the outputs before and after."""
+    from dataclasses import asdict
+    from typing import cast
+
+    from data.errors import InputError
+    from rag.generators.adapters import check_names, read_card
+    from rag.model_store import find
+
+    if dtype not in ("bfloat16", "float16"):
+        raise InputError(f"--dtype {dtype!r} is unknown; choose bfloat16 or float16")
+    card = read_card(adapter)
+    name = base or card.base_model
+    if name is None:
+        raise InputError(f"the adapter in {adapter} does not say which base it is for; name it with --base")
+    check_names(card, name)
+    from training.export import Format, push
+    from training.export import export as merge
+
+    folder = find(name)
+    made = merge(adapter, folder, card.base_model or name, out, dtype=cast(Format, dtype), say=note)
+    address = push(out, push_to, private=not public) if push_to else None
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "address": address, **asdict(made)}))
+        return
+    typer.echo(
+        f"{out}: largest difference of a logit {made.max_logit_difference:.3g}; "
+        f"{made.equal_tokens} of {made.greedy_tokens} greedy tokens the same"
+    )
+    if address:
+        typer.echo(address)
+
+
+@app.command()
+def presets(as_json: JsonOption = False) -> None:
+    """List the presets."""
+    from training.config import PRESETS, preset_names
+
+    names = preset_names()
+    if as_json:
+        typer.echo(json.dumps(names))
+        return
+    for name in names:
+        lines = (PRESETS / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+        typer.echo(f"{name:22} {lines[1].removeprefix('# ') if len(lines) > 1 else ''}")
+
+
+def _read(config: str, out: Path | None) -> "TrainConfig":
+    from training.config import find_config, read_config
+
+    settings = read_config(find_config(config))
+    return settings if out is None else settings.with_out(out)
