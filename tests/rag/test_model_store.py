@@ -237,7 +237,7 @@ def test_a_name_that_can_be_nothing_is_refused(name: str) -> None:
         ("smollm2", "smollm2"),
         ("HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2"),
         ("/home/someone/.cache/dobae/models/smollm2", "smollm2"),
-        ("/root/.cache/huggingface/hub/models--42dot--42dot_LLM-SFT-1.3B/snapshots/abc", "42dot_llm-sft-1.3b"),
+        ("/home/user/.cache/huggingface/hub/models--42dot--42dot_LLM-SFT-1.3B/snapshots/abc", "42dot_llm-sft-1.3b"),
         ("42dot/42dot_LLM-SFT-1.3B", "42dot_llm-sft-1.3b"),
     ],
 )
