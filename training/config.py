@@ -85,6 +85,9 @@ class MixSettings:
         examples_least: Shown at least: the number is drawn anew for each training row; 0 for always `examples`.
         order: Order of the examples: as the retriever ranks them, shuffled, or half of the rows each.
         answers: Which reference is shown and learnt: the medoid as at inference, or any for variety.
+        shortest: Share of rows (of `answers` "any") that show each group's shortest reference: more choices to learn from
+            for the same work.
+        reach: Near misses are drawn from so many nearest ones, for variety; 0 takes the nearest, as at inference.
         example_chars: Characters of examples shown; the last near misses give way.
         near_duplicate: Cosine from which another group's question is taken to ask the same, and is not shown.
         held_out_rows: Rows asked of the held-out groups for the held-out loss, at most.
@@ -99,6 +102,8 @@ class MixSettings:
     examples_least: int = 0
     order: Literal["retriever", "shuffled", "mixed"] = "mixed"
     answers: Literal["medoid", "any"] = "any"
+    shortest: float = 0.0
+    reach: int = 0
     example_chars: int = 1800
     near_duplicate: float = 0.95
     held_out_rows: int = 64
@@ -349,7 +354,7 @@ def _hint(key: str, known: Mapping[str, object]) -> str:
 _AT_LEAST = {
     "adapter": {"r": 1, "alpha": 1},
     "data": {"reading_rows": 0, "max_length": 16},
-    "mix": {"rows": 1, "examples": 1, "examples_least": 0, "example_chars": 1, "held_out_rows": 1},
+    "mix": {"rows": 1, "examples": 1, "examples_least": 0, "reach": 0, "example_chars": 1, "held_out_rows": 1},
     "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0},
     "precision": {"threads": 0},
     "logging": {"every": 1},
@@ -358,7 +363,7 @@ _AT_LEAST = {
 _SHARES = {
     "adapter": ("dropout",),
     "optimisation": ("warmup",),
-    "mix": ("closed_book", "grounded", "compound", "unanswerable"),
+    "mix": ("closed_book", "grounded", "compound", "unanswerable", "shortest"),
 }
 _POSITIVE = {"optimisation": ("epochs", "learning_rate", "max_grad_norm")}
 
