@@ -167,7 +167,7 @@ class QAPipeline:
             chunks.append(chunk)
             yield chunk
         text = "".join(chunks).strip()
-        if not text or _is_refusal(text):
+        if not text or is_refusal(text):
             explanation = message("answer.refused_by_model" if text else "answer.empty")
             yield replace(part, answer=explanation, abstained=True)
             return

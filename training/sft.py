@@ -16,6 +16,7 @@ from time import process_time
 from typing import Any
 
 from data.errors import FileFormatError, InputError
+from index.threads import usable_cores
 from training.config import TrainConfig
 from training.errors import TrainingError, TrainingInterruptedError
 from training.rows import Prepared, prepare
@@ -83,7 +84,7 @@ def _run(
 
     from training.models import choose_hardware, load_base, load_tokenizer, with_adapter, without_gqa_below_ampere
 
-    torch.set_num_threads(config.precision.threads or os.cpu_count() or 1)
+    torch.set_num_threads(config.precision.threads or usable_cores())
     from transformers.utils import logging
 
     logging.disable_progress_bar()

@@ -16,6 +16,10 @@ from rag.model_store import canonical_name
 CARD = "dobae_adapter.json"
 """Written by the training module beside PEFT's own config."""
 
+NO_ADAPTER = "none"
+"""What a user writes for a model as it comes, where an adapter is shipped for it."""
+
+_SHIPPED = Path(__file__).resolve().parent.parent / "adapters"
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 
@@ -35,6 +39,12 @@ class AdapterCard:
     base_model: str | None
     base_vocab_size: int | None
     prompt_version: str | None
+
+
+def shipped_adapter(model_name: str) -> Path | None:
+    """Returns the folder of the adapter this project ships for a model, or None."""
+    folder = _SHIPPED / model_name
+    return folder if "/" not in model_name and (folder / _CONFIG).is_file() else None
 
 
 def read_card(folder: Path) -> AdapterCard:

@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from index.threads import usable_cores
+
 _LOOKUP_BACK = 24
 _MIN_DRAFT = 4
 
@@ -39,7 +41,7 @@ def _decode_threads() -> int:
 
     On two cores a second thread saves 7% of a step on an idle machine and costs 260% beside one busy process.
     """
-    return min(8, max(1, _cores() // 2))
+    return min(8, max(1, usable_cores() // 2))
 
 
 def _prefill_threads() -> int:
@@ -49,11 +51,7 @@ def _prefill_threads() -> int:
     1.5 / 5.1, two threads with OMP_WAIT_POLICY=passive 1.9 / 2.8. The policy counts only when it is set before torch
     is imported.
     """
-    return _cores() if os.environ.get("OMP_WAIT_POLICY", "").casefold() == "passive" else _decode_threads()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores() if os.environ.get("OMP_WAIT_POLICY", "").casefold() == "passive" else _decode_threads()
 
 
 def greedy_spans(
