@@ -185,5 +185,6 @@ def _fitting(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
     return hits
 
 
-def _is_refusal(text: str) -> bool:
+def is_refusal(text: str) -> bool:
+    """Says whether a model's answer is the refusal it was taught."""
     return comparable(without_markers(text)).startswith(comparable(REFUSAL))

@@ -85,8 +85,8 @@ class MixSettings:
         examples_least: Shown at least: the number is drawn anew for each training row; 0 for always `examples`.
         order: Order of the examples: as the retriever ranks them, shuffled, or half of the rows each.
         answers: Which reference is shown and learnt: the medoid as at inference, or any for variety.
-        shortest: Share of rows (of `answers` "any") that show each group's shortest reference: more choices to learn from
-            for the same work.
+        shortest: Share of rows (of `answers` "any") that show each group's shortest reference: more choices to learn
+            from for the same work.
         reach: Near misses are drawn from so many nearest ones, for variety; 0 takes the nearest, as at inference.
         example_chars: Characters of examples shown; the last near misses give way.
         near_duplicate: Cosine from which another group's question is taken to ask the same, and is not shown.

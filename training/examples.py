@@ -159,10 +159,8 @@ def _shown(hits: Sequence[Hit], needed: set[str], mix: MixSettings, rng: random.
     count = rng.randint(mix.examples_least, mix.examples) if mix.examples_least else mix.examples
     others = [hit for hit in hits if hit.group.id not in needed]
     wanted = max(0, count - len(needed))
-    if len(others[: mix.reach]) > wanted:
-        fillers = rng.sample(others[: mix.reach], wanted)
-    else:
-        fillers = others[:wanted]
+    near = others[: mix.reach]
+    fillers = rng.sample(near, wanted) if len(near) > wanted else others[:wanted]
     keep = {hit.group.id for hit in fillers} | needed
     chosen = [hit for hit in hits if hit.group.id in keep]
     if mix.answers == "any":
