@@ -9,6 +9,7 @@ from typing import Any
 
 from data.prompts import PROMPT_VERSION, prompt_digest
 from training.config import TrainConfig
+from training.errors import TrainingError
 from training.models import CARD, Hardware
 from training.rows import Prepared
 
@@ -78,10 +79,11 @@ def write_adapter(
 ) -> None:
     """Writes weights, cards and report into an empty folder.
 
-    The base's local path stays out of PEFT's config: it would say where a folder lay, not what it was.
+    Weights are kept in float16, half the size: an update is small beside the weights it is added to. The base's local path stays out of PEFT's config: it would say where a folder lay, not what it was.
     """
     rows = int(model.get_input_embeddings().weight.shape[0])
     model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    _halve(folder / "adapter_model.safetensors")
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes for the owner alone
     peft_config = folder / "adapter_config.json"
@@ -104,6 +106,16 @@ def write_adapter(
     )
     _write(folder / REPORT, report)
     (folder / "README.md").write_text(model_card(config, report), encoding="utf-8")
+
+
+def _halve(weights: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: tensor.to(torch.float16) for name, tensor in load_file(weights).items()}
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise TrainingError(f"{weights.name}: a weight is too large for float16; lower optimisation.learning_rate")
+    save_file(tensors, weights, metadata={"format": "pt"})
 
 
 def model_card(config: TrainConfig, report: dict[str, Any]) -> str:
