@@ -79,7 +79,8 @@ def write_adapter(
 ) -> None:
     """Writes weights, cards and report into an empty folder.
 
-    Weights are kept in float16, half the size: an update is small beside the weights it is added to. The base's local path stays out of PEFT's config: it would say where a folder lay, not what it was.
+    Weights are kept in float16, half the size: an update is small beside the weights it is added to. The base's local
+    path stays out of PEFT's config: it would say where a folder lay, not what it was.
     """
     rows = int(model.get_input_embeddings().weight.shape[0])
     model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
