@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from data.chat import prompt_ids, stop_token
 from data.errors import InputError
 from data.prompts import Example, closed_book_messages, grounded_messages
 from data.types import Message
 from training.errors import TrainingError
 from training.models import CARD, check_card, load_tokenizer, without_known_warnings
-from training.tokens import prompt_ids, stop_token
 
 Format = Literal["bfloat16", "float16"]
 
@@ -87,7 +87,7 @@ def _export(
 
     kind = getattr(torch, dtype)
     tokenizer = load_tokenizer(base)
-    prompts = [prompt_ids(messages, tokenizer) for messages in _probes()]
+    prompts = [prompt_ids(tokenizer, messages) for messages in _probes()]
     stop = stop_token(tokenizer)
 
     def load(folder: Path) -> Any:
@@ -175,7 +175,7 @@ def _outputs(model: Any, ids: list[int], stop: int) -> tuple[Any, list[int]]:
         written = [int(first.argmax())]
         while len(written) < _NEW_TOKENS and written[-1] != stop:
             token = torch.tensor([[written[-1]]])
-            state = model(input_ids=token, past_key_values=state.past_key_values, use_cache=True)
+            state = model(input_ids=token, cache=state.cache, use_cache=True)
             written.append(int(state.logits[0, -1].argmax()))
     return first, written
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data import tokenizer_files
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
 from training.config import TrainConfig
 
@@ -102,12 +103,7 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         ModelNotFoundError: There is none that can be read.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ModelNotFoundError(f"cannot load the tokenizer of {folder}: {_one_line(error)}") from error
+    tokenizer = tokenizer_files.load_tokenizer(folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
