@@ -37,7 +37,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, groups_file: Path, base: Pa
     from index.encoders import base as encoders
     from index.encoders.base import HashEncoder
     from tests.training.conftest import table
-    from training.config import parse_config
+    from training.config_file import parse_config
 
     sections = table(groups_file, base, tmp_path_factory.mktemp("learnt") / "run")
     sections["mix"]["rows"] = 120
@@ -101,7 +101,7 @@ from pathlib import Path
 from index.encoders import base as encoders
 encoders.make_encoder = lambda _settings: encoders.HashEncoder()
 from tests.training.conftest import table
-from training.config import parse_config
+from training.config_file import parse_config
 from training.sft import run
 sections = table(Path({str(groups_file)!r}), Path({str(base)!r}), Path({str(tmp_path / "killed")!r}))
 sections["optimisation"]["epochs"] = 2.0

@@ -142,7 +142,7 @@ def export(
 @app.command()
 def presets(as_json: JsonOption = False) -> None:
     """List the presets."""
-    from training.config import PRESETS, preset_names
+    from training.config_file import PRESETS, preset_names
 
     names = preset_names()
     if as_json:
@@ -154,7 +154,7 @@ def presets(as_json: JsonOption = False) -> None:
 
 
 def _read(config: str, out: Path | None) -> "TrainConfig":
-    from training.config import find_config, read_config
+    from training.config_file import find_config, read_config
 
     settings = read_config(find_config(config))
     return settings if out is None else settings.with_out(out)
