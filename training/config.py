@@ -12,7 +12,7 @@ class ModelSettings:
 
     Attributes:
         base: "smollm2", a folder, or a Hugging Face id.
-        revision: Revision of a Hugging Face id; empty for the newest.
+        revision: Commit, branch or tag of a Hugging Face id; empty for its main branch. The commit is what is recorded.
         attention: Attention code of transformers; "sdpa" needs no extra package.
     """
 

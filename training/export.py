@@ -97,7 +97,7 @@ def _export(
 
     say(f"loading {base_name} and the adapter in {dtype}")
     model = load(base)
-    check_card(adapter, base_name, model)
+    check_card(adapter, base_name, model, base)
     adapted = PeftModel.from_pretrained(model, adapter, use_safetensors=True).eval()
     before = [_outputs(adapted, ids, stop) for ids in prompts]
     say("merging")

@@ -98,7 +98,7 @@ def _run(
     checkpoint = _checkpoint(out, identity) if resume else None
     model = load_base(config, base, hardware)
     torch.manual_seed(config.optimisation.seed)
-    model = with_adapter(model, config)
+    model = with_adapter(model, config, base)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     told(
         f"{config.model.base} on {hardware.device}, weights {hardware.weights}, compute {hardware.compute}; "
@@ -123,6 +123,7 @@ def _run(
         adapters=count,
         cpu_seconds=process_time() - cpu_begin,
         peak_bytes=_peak_memory(hardware.cuda),
+        base=base,
     )
     folder = out / ADAPTER
     if main:

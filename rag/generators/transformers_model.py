@@ -16,9 +16,10 @@ from data.tokenizer_files import load_tokenizer
 from rag.generators.adapters import check_model, check_names, read_card
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding, greedy_spans
+from rag.generators.revisions import find_base
 from rag.generators.textstream import RepetitionGuard, TextDecoder
 from rag.model_conversion import quiet_progress
-from rag.model_store import DEFAULT_MODEL, find
+from rag.model_store import DEFAULT_MODEL
 
 QUANTIZATIONS = ("nf4",)
 
@@ -62,7 +63,7 @@ class TransformersGenerator:
         self._card = read_card(adapter.expanduser()) if adapter is not None else None
         if self._card is not None:
             check_names(self._card, model)
-        self._folder = find(model)
+        self._folder = find_base(model, self._card.folder if self._card is not None else None)
         self._device = device
         self._quantization = quantization
         if device is not None:

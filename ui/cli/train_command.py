@@ -50,7 +50,7 @@ def run(
     settings = _read(config, out)
     from rag.model_store import find
 
-    base = find(settings.model.base)
+    base = find(settings.model.base, settings.model.revision)
     from training.sft import run as train
 
     with progress_bar("training") as bar:
@@ -113,7 +113,7 @@ def export(
 
     from data.errors import InputError
     from rag.generators.adapters import check_names, read_card
-    from rag.model_store import find
+    from rag.generators.revisions import find_base
 
     if dtype not in ("bfloat16", "float16"):
         raise InputError(f"--dtype {dtype!r} is unknown; choose bfloat16 or float16")
@@ -125,7 +125,7 @@ def export(
     from training.export import Format, push
     from training.export import export as merge
 
-    folder = find(name)
+    folder = find_base(name, adapter)
     made = merge(adapter, folder, card.base_model or name, out, dtype=cast(Format, dtype), say=note)
     address = push(out, push_to, private=not public) if push_to else None
     if as_json:
