@@ -38,10 +38,12 @@ class TrainResult:
     Attributes:
         adapter: Folder of the adapter.
         report: The content of its `training.json`.
+        main: Whether this process is the one that writes and reports; of several that train together, one is.
     """
 
     adapter: Path
     report: dict[str, Any]
+    main: bool = True
 
 
 def run(
@@ -83,7 +85,8 @@ def _run(
 
     from training.models import choose_hardware, load_base, load_tokenizer, with_adapter, without_gqa_below_ampere
 
-    torch.set_num_threads(config.precision.threads or os.cpu_count() or 1)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(config.precision.threads or max(1, (os.cpu_count() or 1) // processes))
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -91,9 +94,10 @@ def _run(
     without_gqa_below_ampere(hardware)
     main = int(os.environ.get("RANK", "0")) == 0
     told: Say = say if main else _silent
+    shown: Progress = progress if main else _silent
     out = config.out
     tokenizer = load_tokenizer(base)
-    data = prepare(config, tokenizer, progress=progress if main else None, say=told)
+    data = prepare(config, tokenizer, progress=shown, say=told)
     identity = _identity(config, data, base, max_steps)
     checkpoint = _checkpoint(out, identity) if resume else None
     model = load_base(config, base, hardware)
@@ -108,9 +112,10 @@ def _run(
         out.mkdir(parents=True, exist_ok=True)
         _write_json(out / RUN_FILE, identity)
     cpu_begin = process_time()
-    trainer, watch = _trainer(config, model, tokenizer, data, hardware, max_steps, progress, told)
+    trainer, watch = _trainer(config, model, tokenizer, data, hardware, max_steps, shown, told)
     _train(trainer, watch, checkpoint, out, told)
     zero, count = _moved(trainer.model)
+    _count_all_tokens(trainer)
     from training.report import build_report, write_adapter
 
     report = build_report(
@@ -128,10 +133,10 @@ def _run(
     folder = out / ADAPTER
     if main:
         _replace_folder(folder, lambda temp: write_adapter(temp, config, trainer.model, base, data, report))
-    return TrainResult(folder, report)
+    return TrainResult(folder, report, main)
 
 
-def _silent(_: str) -> None:
+def _silent(*_: Any) -> None:
     """Says nothing: only the first process speaks."""
 
 
@@ -260,6 +265,15 @@ def _moved(model: Any) -> tuple[list[str], int]:
             "train for more steps (fp16 skips the first ones), or raise the learning rate"
         )
     return zero, count
+
+
+def _count_all_tokens(trainer: Any) -> None:
+    """Adds up the tokens of the processes that trained together; each has counted its own."""
+    import torch
+
+    if trainer.args.world_size > 1:
+        own = torch.tensor(trainer.tokens, device=trainer.args.device)
+        trainer.tokens = int(trainer.accelerator.reduce(own, reduction="sum"))
 
 
 def _check_reporter(config: TrainConfig) -> None:

@@ -62,6 +62,8 @@ def run(
             progress=lambda _what, done, total: bar(done, total),
             say=note,
         )
+    if not result.main:
+        return
     report = result.report
     if as_json:
         typer.echo(json.dumps({"adapter": str(result.adapter), **report}, ensure_ascii=False))
