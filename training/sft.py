@@ -7,8 +7,6 @@ says what the checkpoints were trained on so that a resume cannot mix two runs.
 import json
 import os
 import resource
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from data.errors import FileFormatError, InputError
 from training.config import TrainConfig
 from training.errors import TrainingError, TrainingInterruptedError
 from training.rows import Prepared, prepare
+from training.writing import make_folder, replace_folder, write_json
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
@@ -109,8 +108,8 @@ def _run(
         f"{trained:,} trained parameters; {len(data.train.rows)} rows, {len(data.held_out.rows)} held out"
     )
     if main:
-        out.mkdir(parents=True, exist_ok=True)
-        _write_json(out / RUN_FILE, identity)
+        make_folder(out)
+        write_json(out / RUN_FILE, identity)
     cpu_begin = process_time()
     trainer, watch = _trainer(config, model, tokenizer, data, hardware, max_steps, shown, told)
     _train(trainer, watch, checkpoint, out, told)
@@ -132,7 +131,7 @@ def _run(
     )
     folder = out / ADAPTER
     if main:
-        _replace_folder(folder, lambda temp: write_adapter(temp, config, trainer.model, base, data, report))
+        replace_folder(folder, lambda temp: write_adapter(temp, config, trainer.model, base, data, report))
     return TrainResult(folder, report, main)
 
 
@@ -237,6 +236,9 @@ def _dataset(rows: Any) -> Any:
 def _train(trainer: Any, watch: Any, checkpoint: Path | None, out: Path, say: Say) -> None:
     import torch
 
+    if checkpoint is not None and _finished(trainer, checkpoint):
+        say(f"{checkpoint.name} is the last step already; nothing is left to train")
+        return
     if checkpoint is not None:
         say(f"going on from {checkpoint.name}")
     try:
@@ -253,6 +255,22 @@ def _train(trainer: Any, watch: Any, checkpoint: Path | None, out: Path, say: Sa
             f"stopped by SIGTERM at step {trainer.state.global_step} of {trainer.state.max_steps}; "
             f"a checkpoint was saved in {out / CHECKPOINTS}: go on with --resume"
         )
+
+
+def _finished(trainer: Any, checkpoint: Path) -> bool:
+    """Says whether a checkpoint is of the last step, and then takes up its best adapter.
+
+    Trainer would take one step more: it looks whether it is done only after a step.
+    """
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    if state.global_step < state.max_steps:
+        return False
+    best = Path(state.best_model_checkpoint or checkpoint)
+    trainer.state = state
+    trainer._load_from_checkpoint(str(best if best.is_dir() else checkpoint))  # noqa: SLF001 - no public way
+    return True
 
 
 def _moved(model: Any) -> tuple[list[str], int]:
@@ -349,22 +367,3 @@ def _peak_memory(cuda: bool) -> int:
 
         return int(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def _replace_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fills a new folder and puts it in place of the old one, which survives a failure."""
-    temp = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        temp.chmod(0o755)
-        fill(temp)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temp.rename(folder)
-    except OSError as error:
-        raise TrainingError(f"{folder} could not be written ({error.strerror or error}); free some space") from error
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)

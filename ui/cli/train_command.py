@@ -68,10 +68,10 @@ def run(
     if as_json:
         typer.echo(json.dumps({"adapter": str(result.adapter), **report}, ensure_ascii=False))
         return
-    best = report["best_held_out_loss"]
+    best, speed = report["best_held_out_loss"], report["tokens_per_second"]
     typer.echo(
         f"{result.adapter}: {report['steps']} steps, best held-out loss "
-        f"{'not measured' if best is None else f'{best:.4f}'}, {report['tokens_per_second']} tokens/s"
+        f"{'not measured' if best is None else f'{best:.4f}'}" + ("" if speed is None else f", {speed} tokens/s")
     )
     typer.echo(f'try it: dobae ask --generator {settings.model.base} --adapter {result.adapter} "질문"')
 
@@ -124,9 +124,11 @@ def export(
     if name is None:
         raise InputError(f"the adapter in {adapter} does not say which base it is for; name it with --base")
     check_names(card, name)
-    from training.export import Format, push
+    from training.export import Format, hub_token, push
     from training.export import export as merge
 
+    if push_to:
+        hub_token()  # asked for before the minutes that a merge takes
     folder = find_base(name, adapter)
     made = merge(adapter, folder, card.base_model or name, out, dtype=cast(Format, dtype), say=note)
     address = push(out, push_to, private=not public) if push_to else None
