@@ -35,11 +35,14 @@ def test_pairs_take_turns_and_are_compared_token_by_token(monkeypatch: pytest.Mo
 
 
 @pytest.mark.integration
-def test_the_default_model_writes_the_same_tokens_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_default_model_writes_the_same_tokens_both_ways(
+    tmp_path: Path, starter_groups: tuple[QAGroup, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     model_store.pull()
-    out = tmp_path / "decoding.json"
+    out, file = tmp_path / "decoding.json", tmp_path / "qa.csv"
+    write_groups_csv(file, starter_groups[:8])
     small = ["--questions", "1", "--rounds", "1", "--blocks", "1", "--max-new-tokens", "12", "--json", str(out)]
-    decoding.main(small)
+    decoding.main([str(file), *small])
     results = json.loads(out.read_text("utf-8"))["results"]
     assert results["speed"]["identical tokens"] == results["speed"]["answers"] == 1
     assert results["speed"]["tokens/s plain"] > 0
