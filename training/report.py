@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from data.hub_cache import snapshot_commit
 from data.prompts import PROMPT_VERSION, prompt_digest
 from training.config import TrainConfig
 from training.errors import TrainingError
@@ -28,6 +29,7 @@ def build_report(
     adapters: int,
     cpu_seconds: float,
     peak_bytes: int,
+    base: Path,
 ) -> dict[str, Any]:
     """Gathers what is worth keeping of a run, ready for JSON."""
     state = trainer.state
@@ -44,6 +46,7 @@ def build_report(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": config.to_json(),
         "config_digest": config.digest(),
+        "base_revision": _revision(config, base),
         "files": data.rendered.files,
         "sources": [
             {"source": source, "licence": licence, "rows": rows} for source, licence, rows in data.rendered.sources
@@ -90,13 +93,13 @@ def write_adapter(
     peft_config = folder / "adapter_config.json"
     settings = json.loads(peft_config.read_text(encoding="utf-8"))
     settings["base_model_name_or_path"] = config.model.base
-    settings["revision"] = config.model.revision or None
+    settings["revision"] = report["base_revision"]
     _write(peft_config, settings)
     _write(
         folder / CARD,
         {
             "base_model": config.model.base,
-            "base_revision": config.model.revision or None,
+            "base_revision": report["base_revision"],
             "base_vocab_size": rows,
             "base_folder_digest": _base_digest(base),
             "prompt_version": PROMPT_VERSION,
@@ -178,6 +181,11 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _revision(config: TrainConfig, base: Path) -> str | None:
+    """Returns the commit trained on, which a branch's name does not tell; None for a folder without one."""
+    return snapshot_commit(base) or config.model.revision or None
 
 
 def _base_digest(base: Path) -> str:

@@ -13,7 +13,8 @@ from data.errors import DuplicateGroupError, InputError
 from data.readers import read_groups
 from data.split import split_groups
 from data.types import QAGroup
-from training.config import TrainConfig, data_path
+from training.config import TrainConfig
+from training.config_file import data_path
 from training.examples import Row, draw_rows, held_out_rows
 from training.near_misses import MemoEncoder, ask_all
 from training.reading import draw_reading_rows, read_records

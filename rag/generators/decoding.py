@@ -145,7 +145,7 @@ def _choices(model: Any, cache: Any, tokens: list[int], keep: int) -> list[int]:
 
     with torch.inference_mode():
         ids = torch.tensor([tokens], device=model.device)  # (1, n)
-        logits = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep).logits  # (1, keep, v)
+        logits = model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=keep).logits  # (1, keep, v)
         chosen: list[int] = logits[0, -keep:].argmax(dim=-1).tolist()
     return chosen
 
