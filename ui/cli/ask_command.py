@@ -22,7 +22,7 @@ from ui.cli.progress import note, progress_bar
 if TYPE_CHECKING:
     from rag.pipeline import QAPipeline
 
-DEFAULT_GENERATOR = "smollm2"
+DEFAULT_GENERATOR = "extractive"
 
 
 def ask(
