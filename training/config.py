@@ -3,14 +3,14 @@
 A file with several mistakes is refused once, with all of them. Knows nothing about data, models or trainers.
 """
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from data.errors import InputError
+from data.settings import hint, read_toml, section
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 _ROOT = Path(__file__).resolve().parent.parent
@@ -262,12 +262,7 @@ def read_config(path: Path) -> TrainConfig:
     Raises:
         InputError: The file cannot be read, or settings are missing, unknown or wrong; all of them in one line.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: is not TOML: {error}") from error
+    table = read_toml(path)
     try:
         return parse_config(table, path.stem)
     except InputError as error:
@@ -281,13 +276,13 @@ def parse_config(table: Mapping[str, Any], name: str) -> TrainConfig:
         InputError: Settings are missing, unknown or wrong; all of them in one line.
     """
     problems: list[str] = []
-    sections = {key: hint for key, hint in get_type_hints(TrainConfig).items() if key != "name"}
+    sections = {key: kind for key, kind in get_type_hints(TrainConfig).items() if key != "name"}
     values: dict[str, Any] = {}
-    problems += [f"[{key}] is unknown" + _hint(key, sections) for key in table if key not in sections]
+    problems += [f"[{key}] is unknown" + hint(key, sections) for key in table if key not in sections]
     for key, kind in sections.items():
         given = table.get(key, {})
         if isinstance(given, dict):
-            values[key] = _section(kind, given, key, problems)
+            values[key] = section(kind, given, key, problems)
         else:
             problems.append(f"{key} must be a section [{key}]")
     if not problems:
@@ -296,54 +291,6 @@ def parse_config(table: Mapping[str, Any], name: str) -> TrainConfig:
         if not problems:
             return config
     raise InputError("; ".join(problems))
-
-
-def _section(kind: type[Any], given: Mapping[str, Any], name: str, problems: list[str]) -> Any:
-    """Builds one section, noting every problem; None when there was one."""
-    known: dict[str, Field[Any]] = {item.name: item for item in fields(kind)}
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    before = len(problems)
-    problems += [f"{name}.{key} is unknown" + _hint(key, known) for key in given if key not in known]
-    for key, item in known.items():
-        if key not in given:
-            if item.default is MISSING and item.default_factory is MISSING:
-                problems.append(f"{name}.{key} is missing")
-            continue
-        value, problem = _typed(given[key], hints[key])
-        if problem:
-            problems.append(f"{name}.{key} {problem}")
-        values[key] = value
-    return kind(**values) if len(problems) == before else None
-
-
-def _typed(value: object, hint: Any) -> tuple[Any, str]:
-    """Returns the value as its field holds it, and what is wrong with it."""
-    if get_origin(hint) is Literal:
-        choices = get_args(hint)
-        return value, "" if value in choices else f"is {value!r}; it must be one of {', '.join(choices)}"
-    if hint is bool:
-        return value, "" if isinstance(value, bool) else f"is {value!r}; it must be true or false"
-    if hint is int:
-        good = isinstance(value, int) and not isinstance(value, bool)
-        return value, "" if good else f"is {value!r}; it must be a whole number"
-    if hint is float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value), ""
-        return value, f"is {value!r}; it must be a number"
-    if hint is str:
-        return value, "" if isinstance(value, str) else f"is {value!r}; it must be a text"
-    items = [value] if isinstance(value, str) else value
-    if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):
-        return tuple(items), ""
-    return value, f"is {value!r}; it must be a list of texts"
-
-
-def _hint(key: str, known: Mapping[str, object]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, known, n=1)
-    return f" (did you mean {near[0]}?)" if near else f"; known are {', '.join(known)}"
 
 
 _AT_LEAST = {
