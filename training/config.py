@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from data.errors import InputError
-from data.settings import hint, read_toml, section
+from data.settings import hint, project_path, read_toml, section
 
 PRESETS = Path(__file__).resolve().parent / "presets"
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +251,7 @@ def find_config(name: str) -> Path:
 
 def data_path(name: str) -> Path:
     """Resolves a path of a configuration: as given, or from the root of this project."""
-    path = Path(name).expanduser()
-    return path if path.is_absolute() or path.exists() or not (_ROOT / path).exists() else _ROOT / path
+    return project_path(name)
 
 
 def read_config(path: Path) -> TrainConfig:
