@@ -6,7 +6,7 @@ hold, and a negation that the nearest sentence of the example does not have.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from data.sentences import split_sentences
 from index.korean import jamo_ngrams
@@ -53,15 +53,26 @@ def support(sentence: str, sources: Iterable[str]) -> float:
     return len(grams & known) / len(grams)
 
 
+def supports(sentence: str, sources: Sequence[str]) -> bool:
+    """Says whether the sources together hold up a sentence.
+
+    Args:
+        sentence: Without markers.
+        sources: Answers of the examples it rests on; none hold nothing up.
+    """
+    if not sources:
+        return False
+    enough = support(sentence, sources) >= ENOUGH
+    return enough and _numbers_known(sentence, sources) and _same_polarity(sentence, sources)
+
+
 def _judge_sentence(sentence: str, request: GenerationRequest) -> Sentence:
     markers = markers_of(sentence)
     sources = [request.examples[marker - 1].answer for marker in markers]
     if not sources:
         return Sentence(sentence, (), 0.0, supported=False)
     plain = without_markers(sentence)
-    share = support(plain, sources)
-    holds = share >= ENOUGH and _numbers_known(plain, sources) and _same_polarity(plain, sources)
-    return Sentence(sentence, markers, round(share, 4), holds)
+    return Sentence(sentence, markers, round(support(plain, sources), 4), supports(plain, sources))
 
 
 def _numbers_known(sentence: str, sources: Iterable[str]) -> bool:

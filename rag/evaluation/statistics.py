@@ -4,6 +4,7 @@ Questions of one group succeed and fail together, so whole groups are drawn and 
 """
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ def bootstrap_mean(
         seed: Seed of the draws.
     """
     sums, counts = _by_cluster(values, clusters)
-    drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=samples)
+    drawn = _drawn(len(sums), samples, seed)
     means = (drawn @ sums) / (drawn @ counts)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(values.mean()), float(low), float(high))
@@ -58,14 +59,8 @@ def permutation_p(
         seed: Seed of the flips.
     """
     sums, _ = _by_cluster(differences, clusters)
-    observed = abs(sums.sum())
-    rng = np.random.default_rng(seed)
-    reached = 0
-    for begin in range(0, flips, 1_000):
-        size = min(1_000, flips - begin)
-        signs = rng.integers(0, 2, size=(size, len(sums))) * 2 - 1
-        # A hair of tolerance: equal sums in another order differ by rounding.
-        reached += int((np.abs(signs @ sums) >= observed - 1e-9).sum())
+    # A hair of tolerance: equal sums in another order differ by rounding.
+    reached = int((np.abs(_signs(len(sums), flips, seed) @ sums) >= abs(sums.sum()) - 1e-9).sum())
     return (reached + 1) / (flips + 1)
 
 
@@ -128,6 +123,30 @@ def coverage_curve(confidence: Floats, quality: Floats) -> list[CoveragePoint]:
     ]
 
 
+def bootstrap_quality_at(
+    confidence: Floats,
+    quality: Floats,
+    coverage: float,
+    *,
+    clusters: Sequence[Hashable],
+    samples: int = 2_000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of the quality at a coverage, the surest answers being chosen anew in every sample."""
+    names = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
+    of_question = np.array([names[name] for name in clusters])
+    order = np.argsort(-confidence, kind="stable")
+    ordered, sure_first = quality[order], of_question[order]
+    weights = _drawn(len(names), samples, seed)[:, sure_first]  # (samples, n)
+    before = np.cumsum(weights, axis=1) - weights
+    wanted = coverage * weights.sum(axis=1, keepdims=True)
+    # The last question drawn may be kept in part.
+    kept = np.clip(wanted - before, 0.0, weights)
+    values = (kept @ ordered) / kept.sum(axis=1)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(quality_at(coverage_curve(confidence, quality), coverage), float(low), float(high))
+
+
 def quality_at(curve: Sequence[CoveragePoint], coverage: float) -> float:
     """Returns the quality at the smallest coverage on the curve that is at least `coverage`."""
     return next(point.quality for point in curve if point.coverage >= coverage - 1e-9)
@@ -135,6 +154,20 @@ def quality_at(curve: Sequence[CoveragePoint], coverage: float) -> float:
 
 def _is_last_of_ties(ordered: Floats, end: int) -> bool:
     return end == len(ordered) or bool(ordered[end] != ordered[end - 1])
+
+
+# Hundreds of numbers of one report are drawn over the same questions.
+@lru_cache(maxsize=8)
+def _drawn(clusters: int, samples: int, seed: int) -> Floats:
+    """How often each cluster is drawn in each bootstrap sample; shape `(samples, clusters)`."""
+    chances = np.full(clusters, 1 / clusters)
+    return np.random.default_rng(seed).multinomial(clusters, chances, size=samples).astype(np.float64)
+
+
+@lru_cache(maxsize=2)
+def _signs(clusters: int, flips: int, seed: int) -> Floats:
+    """Random signs; shape `(flips, clusters)`."""
+    return np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size=(flips, clusters))
 
 
 def _by_cluster(values: Floats, clusters: Sequence[Hashable] | None) -> tuple[Floats, Floats]:
