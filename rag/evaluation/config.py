@@ -296,7 +296,7 @@ def _arm_problems(arms: list[ArmSettings]) -> list[str]:
 
 def _range_problems(config: EvaluationConfig) -> list[str]:
     problems = []
-    limits = {
+    limits: dict[str, dict[str, int]] = {
         "source": {"index_wording": 1, "ask_wording": 1, "split_seed": 0},
         "protocols": {**dict.fromkeys(PROTOCOLS, 0), "seed": 0},
         "metrics": {"depth": 5},

@@ -1,6 +1,6 @@
 """From scores to results: means with intervals, paired differences with p-values, refusals, curves, cases."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -54,7 +54,7 @@ class Results:
         for arm in self._scores:
             found[arm] = {}
             for protocol in self.protocols:
-                asked = self._asked(arm, lambda item, name=protocol: item.protocol == name)
+                asked = self._asked(arm, protocol)
                 if asked:
                     categories = sorted({self._by_id[name].category for name in asked} - {""})
                     found[arm][protocol] = {
@@ -63,7 +63,7 @@ class Results:
                         "categories": {
                             category: self._metrics(
                                 arm,
-                                [name for name in asked if self._by_id[name].category == category],
+                                self._asked(arm, protocol, category),
                                 (*QUALITY, *RETRIEVAL[:1]),
                             )
                             for category in categories
@@ -78,7 +78,7 @@ class Results:
             for metric in COMPARED:
                 family = []
                 for first, second in combinations(self._scores, 2):
-                    entry = self._difference(second, first, metric, lambda item, name=protocol: item.protocol == name)
+                    entry = self._difference(second, first, metric, protocol)
                     if entry:
                         family.append({"protocol": protocol, "category": "", "metric": metric, **entry})
                 adjusted = holm([entry["p"] for entry in family])
@@ -93,12 +93,7 @@ class Results:
             for arm in self._scores:
                 family = []
                 for category in sorted(of_protocol) if arm != self._against else ():
-                    entry = self._difference(
-                        arm,
-                        self._against,
-                        "cosine",
-                        lambda item, name=protocol, kind=category: item.protocol == name and item.category == kind,
-                    )
+                    entry = self._difference(arm, self._against, "cosine", protocol, category)
                     if entry:
                         family.append({"protocol": protocol, "category": category, "metric": "cosine", **entry})
                 adjusted = holm([entry["p"] for entry in family])
@@ -181,8 +176,12 @@ class Results:
         lines = [{"question": name, "gain": round(gains[name], 6)} for name in ordered]
         return {"best": lines[:count], "worst": lines[::-1][:count]}
 
-    def _asked(self, arm: str, wanted: Callable[[AskedQuestion], bool]) -> list[str]:
-        return [name for name in self._scores[arm] if wanted(self._by_id[name])]
+    def _asked(self, arm: str, protocol: str, category: str = "") -> list[str]:
+        return [
+            name
+            for name in self._scores[arm]
+            if self._by_id[name].protocol == protocol and category in ("", self._by_id[name].category)
+        ]
 
     def _metrics(self, arm: str, asked: Sequence[str], metrics: Sequence[str]) -> Json:
         found: Json = {}
@@ -193,9 +192,13 @@ class Results:
                 found[metric] = {**_interval(self._bootstrap(values, having)), "questions": len(having)}
         return found
 
-    def _difference(self, arm: str, other: str, metric: str, wanted: Callable[[AskedQuestion], bool]) -> Json | None:
+    def _difference(self, arm: str, other: str, metric: str, protocol: str, category: str = "") -> Json | None:
         ours, theirs = self._scores[arm], self._scores[other]
-        both = [name for name in self._asked(arm, wanted) if metric in ours[name] and metric in theirs.get(name, {})]
+        both = [
+            name
+            for name in self._asked(arm, protocol, category)
+            if metric in ours[name] and metric in theirs.get(name, {})
+        ]
         if len(both) < 2:
             return None
         values = np.array([ours[name][metric] - theirs[name][metric] for name in both])

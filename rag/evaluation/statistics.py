@@ -174,6 +174,6 @@ def _by_cluster(values: Floats, clusters: Sequence[Hashable] | None) -> tuple[Fl
     """Sums the values of each cluster, and counts them."""
     names = {name: number for number, name in enumerate(dict.fromkeys(clusters or range(len(values))))}
     of_value = np.array([names[name] for name in clusters or range(len(values))])
-    sums = np.bincount(of_value, weights=values, minlength=len(names))
-    counts = np.bincount(of_value, minlength=len(names)).astype(np.float64)
+    sums: Floats = np.bincount(of_value, weights=values, minlength=len(names)).astype(np.float64)
+    counts: Floats = np.bincount(of_value, minlength=len(names)).astype(np.float64)
     return sums, counts
