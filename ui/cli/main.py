@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from data.errors import DobaeError, one_line
-from ui.cli import data_commands, index_commands, models_commands, train_command
+from ui.cli import data_commands, evaluate_command, index_commands, models_commands, train_command
 from ui.cli.ask_command import ask
 from ui.cli.augment_command import augment
 from ui.cli.join_command import join
@@ -31,6 +31,7 @@ app.add_typer(models_commands.app, name="models")
 app.add_typer(index_commands.app, name="index")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(train_command.app, name="train")
+app.add_typer(evaluate_command.app, name="evaluate")
 data_commands.app.command("split")(split)
 data_commands.app.command("join")(join)
 data_commands.app.command("augment")(augment)
