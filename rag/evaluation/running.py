@@ -79,7 +79,13 @@ def evaluate(
         answer_all(askings, bases, journal, depth=config.metrics.depth, progress=_bar(progress, "answering"))
         metric = metric or make_metric_encoder(config.metrics.encoder)
         scorer = Scorer(metric, EmbeddingCache(out / CACHE / "metric.sqlite"))
-        scores = score_all(askings, journal.answers, scorer, _bar(progress, "scoring"))
+        scores = score_all(
+            askings,
+            journal.answers,
+            scorer,
+            encoding=_bar(progress, "encoding answers"),
+            progress=_bar(progress, "scoring"),
+        )
         report = _report(config, arms, questions, bases, askings, journal, metric, scores)
         report["timings"]["seconds"] = round(perf_counter() - begin, 1)
         report["timings"]["computed"] = journal.written

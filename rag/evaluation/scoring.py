@@ -67,23 +67,37 @@ class Scorer:
 
 
 def score_all(
-    askings: Sequence[Asking], answers: Mapping[str, Record], scorer: Scorer, progress: Progress | None = None
+    askings: Sequence[Asking],
+    answers: Mapping[str, Record],
+    scorer: Scorer,
+    *,
+    encoding: Progress | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, Scores]]:
     """Scores everything; an arm asked with several seeds gets the mean over them.
+
+    Args:
+        askings: Everything that was asked.
+        answers: Their records by key.
+        scorer: Scores one answer.
+        encoding: Told how many of the new texts are encoded.
+        progress: Told how many answers are scored.
 
     Returns:
         Scores by arm and question id.
     """
     texts = [answers[asking.key]["text"] for asking in askings if asking.item.references]
     references = [text for asking in askings for text in asking.item.references]
-    scorer.encode([*references, *texts], progress)
+    scorer.encode([*references, *texts], encoding)
     drawn: dict[str, dict[str, list[Scores]]] = {}
     known: dict[tuple[str, str], Scores] = {}
-    for asking in askings:
+    for done, asking in enumerate(askings, 1):
         key = (asking.key, asking.item.id)
         if key not in known:
             known[key] = scorer.score(asking.item, answers[asking.key])
         drawn.setdefault(asking.arm.settings.name, {}).setdefault(asking.item.id, []).append(known[key])
+        if progress:
+            progress(done, len(askings))
     return {
         arm: {question: _mean(scores) for question, scores in of_question.items()} for arm, of_question in drawn.items()
     }

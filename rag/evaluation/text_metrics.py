@@ -3,7 +3,6 @@
 ROUGE-L is Google's `rouge-score`, chrF++ is `sacrebleu`'s; of several references the best counts, as both do it.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -39,13 +38,15 @@ def _chrf() -> Any:
     return CHRF(word_order=2)
 
 
-def rouge_l(text: str, references: Sequence[str]) -> float:
+@lru_cache(maxsize=65_536)
+def rouge_l(text: str, references: tuple[str, ...]) -> float:
     """Returns the F-measure of the longest common subsequence of morphemes, in [0, 1] (Lin, 2004)."""
     score: float = _rouge().score_multi(list(references), text)["rougeL"].fmeasure
     return score
 
 
-def chrf(text: str, references: Sequence[str]) -> float:
+@lru_cache(maxsize=65_536)
+def chrf(text: str, references: tuple[str, ...]) -> float:
     """Returns chrF++ with morphemes as words, in [0, 1] (Popović, 2017)."""
     if not text.strip():
         return 0.0

@@ -19,6 +19,7 @@ from ui.cli.join_command import join
 from ui.cli.progress import note
 from ui.cli.search_command import search
 from ui.cli.split_command import split
+from ui.cli.submit_command import submit
 
 app = typer.Typer(
     name="dobae",
@@ -37,6 +38,7 @@ data_commands.app.command("join")(join)
 data_commands.app.command("augment")(augment)
 app.command("search")(search)
 app.command("ask")(ask)
+app.command("submit")(submit)
 
 
 @app.callback(invoke_without_command=True)
