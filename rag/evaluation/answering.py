@@ -13,7 +13,16 @@ from index.knowledge_base import KnowledgeBase
 from rag.answer import Answer
 from rag.citations import without_markers
 from rag.decompose import decompose
-from rag.evaluation.arms import Arm, BatchGenerator, Recorder, Replay, TokenCounter, WithoutInstruction, uninstructed
+from rag.evaluation.arms import (
+    Arm,
+    BatchGenerator,
+    Loadable,
+    Recorder,
+    Replay,
+    TokenCounter,
+    WithoutInstruction,
+    uninstructed,
+)
 from rag.evaluation.journal import AnswerJournal, Record
 from rag.evaluation.protocols import AskedQuestion
 from rag.evaluation.retrieval import ArmRetriever, Ranking
@@ -88,6 +97,8 @@ def answer_all(
     done = 0
     for group in by_arm.values():
         arm = group[0].arm
+        if isinstance(arm.generator, Loadable):
+            arm.generator.load()
         answered = _in_batches(arm, group) if arm.settings.batch > 1 else _one_by_one(arm, group, bases, depth)
         for records in answered:
             journal.add(records)

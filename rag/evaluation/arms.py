@@ -42,6 +42,15 @@ class TokenCounter(Protocol):
         ...
 
 
+@runtime_checkable
+class Loadable(Protocol):
+    """A generator that can load its model ahead of the first question, so that loading is not timed as answering."""
+
+    def load(self) -> None:
+        """Loads the model."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One arm, ready to answer.
