@@ -114,6 +114,7 @@ def _key(arm: Arm, item: AskedQuestion, base: OpenBase, draw: int) -> str:
         "" if retrieval == "none" else base.digest,
         item.question,
         "\x1e".join(item.targets) if retrieval == "oracle" else "",
+        "" if retrieval == "none" else "\x1e".join(item.removed),
         str(draw),
     )
     return sha256("\x1f".join(parts).encode()).hexdigest()[:24]
@@ -133,7 +134,7 @@ def _one_by_one(
             retrievers[name] = None if needs_none else ArmRetriever(opened.base, arm.settings, depth, opened.numbers)
         retriever = retrievers[name]
         if retriever is not None:
-            retriever.begin(asking.item.targets, f"{asking.draw}/{asking.item.question}")
+            retriever.begin(asking.item.targets, asking.item.removed, f"{asking.draw}/{asking.item.question}")
         recorder.calls.clear()
         peak = PeakMemory()
         answer = QAPipeline(retriever, generator, _pipeline_settings(arm)).ask(asking.item.question)

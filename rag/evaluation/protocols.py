@@ -16,13 +16,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2s, file_digest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from data.errors import FileFormatError, InputError
 from data.joining import join_groups
 from data.readers import read_groups
 from data.settings import project_path
-from data.split import NEAR_DUPLICATE, split_groups
+from data.split import NEAR_DUPLICATE, near_duplicates, split_groups
 from data.tables import read_text
 from data.text import comparable
 from data.types import QAGroup
@@ -51,6 +51,7 @@ class AskedQuestion:
         references: Right answers; empty where none is to be given.
         category: Category of the first target.
         base: Name of the base it is asked of.
+        removed: Ids of groups that are not found for this question though they are in its base.
     """
 
     id: str
@@ -60,6 +61,7 @@ class AskedQuestion:
     references: tuple[str, ...] = ()
     category: str = ""
     base: str = FULL
+    removed: tuple[str, ...] = ()
 
     @property
     def cluster(self) -> str:
@@ -69,7 +71,7 @@ class AskedQuestion:
     @property
     def in_base(self) -> bool:
         """Whether the groups that answer it are in its base."""
-        return bool(self.targets) and self.base == FULL
+        return bool(self.targets) and self.base == FULL and not self.removed
 
 
 class Leak(NamedTuple):
@@ -181,6 +183,13 @@ def _candidates(
             yield _of(protocol, joined.question, [by_id[name] for name in joined.group_ids])
     elif protocol == "paraphrase":
         yield from (_of(protocol, wording, [group]) for group, wording in _asked_wordings(groups, source))
+    elif protocol == "unseen" and source.unseen == "leave_one_out":
+        near: dict[str, set[str]] = {group.id: {group.id} for group in groups}
+        for first, second in near_duplicates(groups):
+            near[first].add(second)
+            near[second].add(first)
+        for group, wording in _asked_wordings(groups, source):
+            yield replace(_of(protocol, wording, [group]), removed=tuple(sorted(near[group.id])))
     elif protocol == "unseen":
         for group, wording in _asked_wordings(held_out, source):
             yield replace(_of(protocol, wording, [group]), base=REMOVED)
@@ -238,10 +247,8 @@ class _LeakCheck:
         self.leaks: list[Leak] = []
         self._trained = trained
         self._bases = bases
-        self._exact = {
-            name: {comparable(text) for group in groups for text in group.questions} for name, groups in bases.items()
-        }
-        self._answers = {comparable(text) for group in bases[REMOVED] for text in group.answers}
+        self._exact = {name: _owners(groups, "questions") for name, groups in bases.items()}
+        self._answers = {name: _owners(groups, "answers") for name, groups in bases.items()}
         self._foreign = {comparable(text) for text in foreign_questions()}
 
     def passes(self, item: AskedQuestion) -> bool:
@@ -252,24 +259,35 @@ class _LeakCheck:
         return not reason
 
     def _reason(self, item: AskedQuestion) -> str:
-        if comparable(item.question) in self._exact[item.base]:
+        removed = set(item.removed)
+        if self._exact[item.base].get(comparable(item.question), removed) - removed:
             return "stands in the base word for word"
         if item.in_base:
             return ""
         near = any(
             trigram_jaccard(text, item.question) >= NEAR_DUPLICATE
             for group in self._bases[item.base]
+            if group.id not in removed
             for text in group.questions
         )
         if near:
             return "nearly stands in the base"
-        if any(comparable(text) in self._answers for text in item.references):
-            return "its answer stands in the base"
+        if any(self._answers[item.base].get(comparable(text), removed) - removed for text in item.references):
+            return "finds its answer in the base"
         if item.protocol == "unseen" and any(name in self._trained for name in item.targets):
-            return "its group was trained on"
+            return "is of a group that was trained on"
         if item.protocol == "out_of_domain" and comparable(item.question) in self._foreign:
             return "took part in the calibration"
         return ""
+
+
+def _owners(groups: Iterable[QAGroup], field: Literal["questions", "answers"]) -> dict[str, set[str]]:
+    """Returns the ids of the groups that hold each text, spaces and marks left out."""
+    owners: dict[str, set[str]] = {}
+    for group in groups:
+        for text in getattr(group, field):
+            owners.setdefault(comparable(text), set()).add(group.id)
+    return owners
 
 
 def _sha256(path: Path) -> str:

@@ -60,26 +60,30 @@ class ArmRetriever(Retriever):
         self._depth = max(depth, arm.k)
         self._numbers = group_numbers
         self._targets: tuple[str, ...] = ()
+        self._removed: frozenset[str] = frozenset()
         self._chance = random.Random(0)  # noqa: S311 - reproducible draws, not secrets
 
-    def begin(self, targets: Sequence[str], seed: str) -> None:
+    def begin(self, targets: Sequence[str], removed: Sequence[str], seed: str) -> None:
         """Forgets the last question.
 
         Args:
             targets: Groups that answer the next one, for the oracle.
+            removed: Groups that are not to be found for it.
             seed: Seed of what is drawn for it.
         """
         self.rankings = []
         self._targets = tuple(targets)
+        self._removed = frozenset(removed)
         self._chance = random.Random(seed)  # noqa: S311 - reproducible draws, not secrets
 
     def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
         """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""
         if self._arm.retrieval == "random":
-            drawn = self._chance.sample(range(len(self._numbers)), min(self._depth, len(self._numbers)))
-            ranked = self._hits_of_groups(drawn, vector)
+            others = [number for name, number in self._numbers.items() if name not in self._removed]
+            ranked = self._hits_of_groups(self._chance.sample(others, min(self._depth, len(others))), vector)
         else:
-            ranked = super().hits_of_vector(question, vector, self._depth)
+            found = super().hits_of_vector(question, vector, self._depth + len(self._removed))
+            ranked = [hit for hit in found if hit.group.id not in self._removed][: self._depth]
         if self._arm.retrieval == "oracle":
             right = self._hits_of_groups([self._numbers[name] for name in self._targets], vector)
             right.sort(key=lambda hit: -hit.score)
