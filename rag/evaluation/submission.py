@@ -47,9 +47,8 @@ def read_test_questions(path: Path) -> list[TestQuestion]:
             raise FileFormatError(f"{where}: {row.problem}")
         name = row.cell(identifier).strip()
         if not name or name in found:
-            raise FileFormatError(
-                f"{where}: id {name!r} {'stands there twice' if name else 'is empty'}; give each its own"
-            )
+            problem = f"id {name!r} stands there twice" if name else "the id is empty"
+            raise FileFormatError(f"{where}: {problem}; give each row its own")
         try:
             found[name] = TestQuestion(name, check_question(row.cell(column)))
         except QuestionError as error:
