@@ -12,6 +12,14 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from data.errors import InputError
 
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def project_path(name: str) -> Path:
+    """Resolves a path of a configuration: as given, or from the root of this project."""
+    path = Path(name).expanduser()
+    return path if path.is_absolute() or path.exists() or not (_ROOT / path).exists() else _ROOT / path
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Reads a TOML file.

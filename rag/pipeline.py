@@ -160,7 +160,7 @@ class QAPipeline:
                 yield replace(part, answer=text, abstained=True)
                 return
             part = replace(part, unsure=best < calibration.unsure_below)
-        shown = _fitting(found.hits) if self.retriever is not None else None
+        shown = fitting_hits(found.hits) if self.retriever is not None else None
         request = GenerationRequest.of(found.text, shown, self.settings.max_new_tokens)
         chunks: list[str] = []
         for chunk in checked_stream(self.generator.stream(request), len(request.examples)):
@@ -175,7 +175,7 @@ class QAPipeline:
         yield replace(part, answer=text, sentences=sentences, citations=citations_of(sentences, request))
 
 
-def _fitting(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+def fitting_hits(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
     """The leading hits whose questions and answers fit into `EXAMPLE_CHARS`, at least one."""
     total = 0
     for count, hit in enumerate(hits):

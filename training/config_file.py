@@ -12,7 +12,6 @@ from data.settings import hint, read_toml, section
 from training.config import TrainConfig
 
 PRESETS = Path(__file__).resolve().parent / "presets"
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 def preset_names() -> list[str]:
@@ -33,12 +32,6 @@ def find_config(name: str) -> Path:
     if "/" not in name and preset.is_file():
         return preset
     raise InputError(f"{name}: no such file, and no such preset; the presets are {', '.join(preset_names())}")
-
-
-def data_path(name: str) -> Path:
-    """Resolves a path of a configuration: as given, or from the root of this project."""
-    path = Path(name).expanduser()
-    return path if path.is_absolute() or path.exists() or not (_ROOT / path).exists() else _ROOT / path
 
 
 def read_config(path: Path) -> TrainConfig:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from data.errors import InputError
+from rag.generators.adapters import NO_ADAPTER, shipped_adapter
 from rag.generators.base import Generator
 
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]+:.+")
@@ -31,7 +32,11 @@ def make_generator(
     Raises:
         InputError: The options do not go together, or the generator cannot be set up.
     """
-    local_only = {"adapter": adapter, "device": device, "quantization": quantization}
+    local_only = {
+        "adapter": None if str(adapter) == NO_ADAPTER else adapter,
+        "device": device,
+        "quantization": quantization,
+    }
     if not spec.strip():
         raise InputError("the generator has no name")
     if spec == "extractive":
@@ -51,8 +56,6 @@ def make_generator(
 
 
 def _adapter(spec: str, named: Path | str | None) -> Path | None:
-    from rag.generators.adapters import NO_ADAPTER, shipped_adapter
-
     if named is None:
         return shipped_adapter(spec)
     return None if str(named) == NO_ADAPTER else Path(named)

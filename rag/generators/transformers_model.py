@@ -5,7 +5,7 @@ The model is loaded on first use and shared by all answers. Answers are greedy, 
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from data.errors import AdapterMismatchError, DobaeError, GenerationError, Input
 from data.tokenizer_files import load_tokenizer
 from rag.generators.adapters import check_model, check_names, read_card
 from rag.generators.base import GenerationRequest
-from rag.generators.decoding import Decoding, greedy_spans
+from rag.generators.decoding import Decoding, greedy_batch, greedy_spans
 from rag.generators.revisions import find_base
 from rag.generators.textstream import RepetitionGuard, TextDecoder
 from rag.model_conversion import quiet_progress
@@ -98,12 +98,7 @@ class TransformersGenerator:
             GenerationError: The prompt does not fit, or the model failed.
         """
         loaded = self._ensure()
-        prompt = prompt_ids(loaded.tokenizer, request.messages)
-        if loaded.context is not None and len(prompt) + request.max_new_tokens > loaded.context:
-            raise GenerationError(
-                f"the prompt has {len(prompt)} tokens and the answer may take {request.max_new_tokens}, "
-                f"more than the {loaded.context} of {self.name}; show fewer examples"
-            )
+        prompt = self._prompt(loaded, request)
         decoder, guard = TextDecoder(loaded.tokenizer), RepetitionGuard()
         spans = greedy_spans(
             loaded.model,
@@ -124,6 +119,52 @@ class TransformersGenerator:
                 yield chunk
         if rest := guard.finish():
             yield rest
+
+    def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[str]:
+        """Answers several requests at once, each cut where it begins to repeat itself, as a stream is.
+
+        Args:
+            requests: At least one, all with the same `max_new_tokens`.
+
+        Raises:
+            GenerationError: A prompt does not fit, or the model failed.
+        """
+        loaded = self._ensure()
+        prompts = [self._prompt(loaded, request) for request in requests]
+        decoders = [TextDecoder(loaded.tokenizer) for _ in requests]
+        guards = [RepetitionGuard() for _ in requests]
+        texts = [""] * len(requests)
+
+        def push(number: int, token: int) -> bool:
+            texts[number] += guards[number].push(decoders[number].push([token]))
+            return guards[number].looping
+
+        try:
+            with self._step:
+                greedy_batch(
+                    loaded.model,
+                    prompts,
+                    stop_ids=loaded.stop_ids,
+                    max_new_tokens=requests[0].max_new_tokens,
+                    threads=self._decoding.prefill_threads,
+                    push=push,
+                )
+        except RuntimeError as error:
+            raise GenerationError(f"{self.name} failed: {_one_line(error)}") from error
+        return [text + guard.finish() for text, guard in zip(texts, guards, strict=True)]
+
+    def count_tokens(self, text: str) -> int:
+        """Returns how many of the model's tokens a text takes."""
+        return len(self._ensure().tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _prompt(self, loaded: _Loaded, request: GenerationRequest) -> list[int]:
+        prompt = prompt_ids(loaded.tokenizer, request.messages)
+        if loaded.context is not None and len(prompt) + request.max_new_tokens > loaded.context:
+            raise GenerationError(
+                f"the prompt has {len(prompt)} tokens and the answer may take {request.max_new_tokens}, "
+                f"more than the {loaded.context} of {self.name}; show fewer examples"
+            )
+        return prompt
 
     def _ensure(self) -> _Loaded:
         with self._loading:

@@ -238,3 +238,13 @@ def test_the_real_model_says_the_same_with_and_without_prompt_lookup(
     assert answer(real, request) == expected
     assert len(expected) > 5
     assert "\ufffd" not in expected
+
+
+def test_a_batch_answers_as_streams_do(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:
+    generator = tiny(tiny_folder)
+    requests = [
+        GenerationRequest.of("벽지가 들뜨는 이유는?", None, 60),
+        GenerationRequest.of("곰팡이 제거 방법을 알려주세요", None, 60),
+        GenerationRequest.of("이음매는?", hits[:1], 60),
+    ]
+    assert generator.generate_batch(requests) == [answer(generator, request) for request in requests]

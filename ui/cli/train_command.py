@@ -2,29 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from ui.cli.options import JsonOption
 from ui.cli.progress import note, progress_bar
+from ui.cli.run_by_default import RunByDefault
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
 
 
-class _RunByDefault(TyperGroup):
-    """Takes a first argument that names no command for the configuration of `run`."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            args = ["run", *args]
-        return super().resolve_command(ctx, args)
-
-
 app = typer.Typer(
-    cls=_RunByDefault,
+    cls=RunByDefault,
     help="Fine-tune the answering model: `dobae train CONFIG` (a TOML file or a preset), plan its memory, export it.",
     no_args_is_help=True,
     rich_markup_mode=None,
