@@ -32,7 +32,10 @@ def submit(
     generator: Annotated[
         str, typer.Option("--generator", envvar="DOBAE_GENERATOR", help="As for `dobae ask`.")
     ] = DEFAULT_GENERATOR,
-    adapter: Annotated[Path | None, typer.Option("--adapter", help="Directory of a PEFT adapter.")] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option("--adapter", help="Directory of a PEFT adapter; none: the model as it comes."),
+    ] = None,
     base_url: Annotated[str | None, typer.Option("--base-url", help="Address of a server for PROVIDER:MODEL.")] = None,
     quantization: Annotated[str | None, typer.Option("--quantization", help="nf4: 4 bits (CUDA).")] = None,
     device: Annotated[str | None, typer.Option("--device", help="Device of a local model: cpu, cuda, ...")] = None,
