@@ -111,19 +111,19 @@ def lines(title: str, series: Sequence[tuple[str, Sequence[tuple[float, float]]]
 
     Args:
         title: Shown above the plot.
-        series: Name and points of each line, at least one point in all.
+        series: Name and points of each line, at least one point in all; a line keeps its colour by its place, so a
+            line without points keeps the colours of those after it alike in several plots.
         x_label: Name of the axis from left to right.
         y_label: Name of the axis from bottom to top.
     """
     points = [point for _, line in series for point in line]
     frame = _Frame.around(points)
     shapes = frame.axes(x_label, y_label)
-    for number, (name, line) in enumerate(series):
+    drawn = [(number, name, line) for number, (name, line) in enumerate(series) if line]
+    for number, name, line in drawn:
         path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in line)
         shapes.append(f'<polyline class="line c{number % 9}" points="{path}"><title>{escape(name)}</title></polyline>')
-    legend = "".join(
-        f'<span><i class="b{number % 9}"></i>{escape(name)}</span>' for number, (name, _) in enumerate(series)
-    )
+    legend = "".join(f'<span><i class="b{number % 9}"></i>{escape(name)}</span>' for number, name, _ in drawn)
     return _figure(title, shapes, _TALL, f'<div class="legend">{legend}</div>')
 
 

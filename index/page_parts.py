@@ -32,6 +32,7 @@ svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--so
 th,td{text-align:left;vertical-align:top;padding:6px 8px;border-bottom:1px solid var(--line)}
 th{color:var(--soft);font-weight:600}td.id{white-space:nowrap}td.num{text-align:right;white-space:nowrap}
 details{margin:8px 0}summary{cursor:pointer}
+.plots+.plots{margin-top:18px}
 .plots.wide2{grid-template-columns:repeat(auto-fit,minmax(420px,1fr))}
 .legend{font-size:13px;color:var(--soft);display:flex;flex-wrap:wrap;gap:4px 14px;margin-top:4px}
 .legend i{display:inline-block;width:14px;height:4px;border-radius:2px;margin-right:5px;vertical-align:middle}

@@ -111,11 +111,10 @@ def _coverage(report: Json) -> list[str]:
     plots = []
     for protocol in report["protocols"]:
         series = [
-            (arm, [(coverage, quality) for coverage, quality, _ in entry[protocol]["points"]])
+            (arm, [(coverage, quality) for coverage, quality, _ in entry.get(protocol, {}).get("points", ())])
             for arm, entry in report["coverage"].items()
-            if protocol in entry
         ]
-        if series:
+        if any(points for _, points in series):
             title = _text("coverage", protocol=_protocol(protocol))
             plots.append(lines(title, series, _text("coverage_x"), _text("coverage_y")))
     return plots
