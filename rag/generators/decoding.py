@@ -7,7 +7,6 @@ answer. This loop is pulled instead: nothing runs once the consumer stops asking
 Works on token ids only; knows nothing about text, prompts or models beyond `forward` with a cache.
 """
 
-import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -153,7 +152,7 @@ def greedy_batch(
                 position_ids=positions,
                 use_cache=True,
                 logits_to_keep=1,
-                **{_cache_keyword(model): cache},
+                cache=cache,
             ).logits  # (b, 1, v)
             chosen: list[int] = logits[:, -1].argmax(dim=-1).tolist()
             going = [
@@ -207,17 +206,9 @@ def _choices(model: Any, cache: Any, tokens: list[int], keep: int) -> list[int]:
 
     with torch.inference_mode():
         ids = torch.tensor([tokens], device=model.device)  # (1, n)
-        logits = model(
-            input_ids=ids, use_cache=True, logits_to_keep=keep, **{_cache_keyword(model): cache}
-        ).logits  # (1, keep, v)
+        logits = model(input_ids=ids, use_cache=True, logits_to_keep=keep, cache=cache).logits  # (1, keep, v)
         chosen: list[int] = logits[0, -keep:].argmax(dim=-1).tolist()
     return chosen
-
-
-def _cache_keyword(model: Any) -> str:
-    """Returns what a model calls its cache: transformers 5.24 renames it, one architecture after the other."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return "cache" if "cache" in inspect.signature(inner.forward).parameters else "past_key_values"
 
 
 def _keeps_everything(layer: Any) -> bool:
