@@ -20,8 +20,6 @@ import numpy as np
 from common import (
     HELD_OUT,
     STARTER,
-    Floats,
-    auroc,
     environment,
     note,
     one_wording,
@@ -41,6 +39,7 @@ from index.encoders.base import EncoderSettings, make_encoder
 from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
 from rag.decompose import decompose
+from rag.evaluation.statistics import Floats, auroc
 from rag.search import SearchResult, search_questions
 
 JOINTS = (" 또한, ", " 그리고 ", " ")

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -15,19 +15,15 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from data.errors import InputError
 from data.readers import read_groups
 from data.types import QAGroup
+from rag.evaluation.statistics import Floats, Interval
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "data" / "starter" / "qa.csv"
 HELD_OUT = ROOT / "data" / "starter" / "heldout.jsonl"
-
-Floats = npt.NDArray[np.float64]
-Ranks = npt.NDArray[np.int64]
-"""Rank of the wanted group for each question, from 1; 0 where it was not found."""
 
 
 class Asked(NamedTuple):
@@ -68,56 +64,6 @@ def read_file(path: Path) -> tuple[QAGroup, ...]:
     if result.rejects:
         note(f"{len(result.rejects)} rows rejected")
     return result.groups
-
-
-def recall_at(ranks: Ranks, depth: int) -> Floats:
-    """1 where the wanted group is among the first `depth`, else 0; one value a question."""
-    return ((ranks > 0) & (ranks <= depth)).astype(np.float64)
-
-
-def reciprocal_ranks(ranks: Ranks) -> Floats:
-    """1 / rank, 0 where nothing was found; their mean is the MRR."""
-    return np.where(ranks > 0, 1.0 / np.maximum(ranks, 1), 0.0)
-
-
-def auroc(positive: Floats, negative: Floats) -> float:
-    """Probability that a positive scores above a negative, ties counted half (Mann-Whitney U)."""
-    above = (positive[:, None] > negative[None, :]).mean()
-    equal = (positive[:, None] == negative[None, :]).mean()
-    return float(above + equal / 2)
-
-
-class Interval(NamedTuple):
-    """An estimate and its 95% bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __format__(self, spec: str) -> str:
-        """Formats all three numbers by `spec`."""
-        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
-
-
-def bootstrap_mean(
-    values: Floats, *, clusters: Sequence[Hashable] | None = None, samples: int = 2_000, seed: int = 0
-) -> Interval:
-    """Percentile interval of a mean; give differences of paired values for a paired interval.
-
-    Args:
-        values: One value a question; shape `(n,)`.
-        clusters: Group of each question. Questions of one group succeed and fail together, so whole groups are drawn.
-        samples: Bootstrap samples.
-        seed: Seed of the draws.
-    """
-    names = {name: number for number, name in enumerate(dict.fromkeys(clusters or range(len(values))))}
-    of_value = np.array([names[name] for name in clusters or range(len(values))])
-    sums = np.bincount(of_value, weights=values, minlength=len(names))
-    counts = np.bincount(of_value, minlength=len(names))
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples)
-    means = (drawn @ sums) / (drawn @ counts)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
 
 
 def ratio_of_medians(numerator: Floats, denominator: Floats, *, samples: int = 2_000, seed: int = 0) -> Interval:

@@ -21,8 +21,6 @@ from typing import Any
 import numpy as np
 from common import (
     ROOT,
-    Floats,
-    Interval,
     busy_neighbour,
     environment,
     interleaved,
@@ -41,6 +39,7 @@ from index.knowledge_base import open_knowledge_base
 from index.korean import korean_analyzer
 from index.retriever import Retriever
 from rag.decompose import decompose
+from rag.evaluation.statistics import Floats, Interval
 from rag.search import search_question
 
 PARTS = ("search", "neighbour", "build", "process")

@@ -21,24 +21,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from common import (
     Asked,
-    Floats,
-    Interval,
-    Ranks,
-    bootstrap_mean,
     environment,
     interleaved,
     note,
     one_wording,
     parser,
     read_file,
-    recall_at,
-    reciprocal_ranks,
     records,
     table,
     wording,
     write_json,
 )
-from noise import misspelt_all
 
 from data.types import QAGroup
 from index.building import build_knowledge_base
@@ -49,6 +42,8 @@ from index.korean import korean_analyzer
 from index.lexical import LexicalIndex, Scores
 from index.retriever import Retriever
 from index.vectors import VectorIndex
+from rag.evaluation.noise import misspelt_all
+from rag.evaluation.statistics import Floats, Interval, Ranks, bootstrap_mean, recall_at, reciprocal_ranks
 
 DEPTH = 10
 """Groups asked of every peer; MRR counts what is not among them as 0."""

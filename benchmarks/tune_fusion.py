@@ -20,23 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import (
-    Asked,
-    Floats,
-    Ranks,
-    bootstrap_mean,
-    environment,
-    note,
-    one_wording,
-    parser,
-    read_file,
-    recall_at,
-    reciprocal_ranks,
-    records,
-    table,
-    write_json,
-)
-from noise import misspelt_all
+from common import Asked, environment, note, one_wording, parser, read_file, records, table, write_json
 
 from data.split import split_groups
 from data.types import QAGroup
@@ -46,6 +30,8 @@ from index.fusion import FusionWeights
 from index.korean import jamo_ngrams, korean_analyzer, spelling_ngrams, word_heads
 from index.lexical import LexicalIndex
 from index.query_words import query_words
+from rag.evaluation.noise import misspelt_all
+from rag.evaluation.statistics import Floats, Ranks, bootstrap_mean, recall_at, reciprocal_ranks
 
 GRID = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
 """Values tried for each weight."""

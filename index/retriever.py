@@ -7,7 +7,7 @@ from data.text import check_question, on_one_line
 from data.types import Hit
 from index.encoders.base import Vectors
 from index.examples import ExampleChoice, example_answer
-from index.fusion import LexicalScores, rank_groups
+from index.fusion import FusionWeights, LexicalScores, Ranked, rank_groups
 from index.knowledge_base import KnowledgeBase
 from index.korean import korean_analyzer
 from index.query_words import query_words
@@ -23,11 +23,13 @@ class RetrieverSettings:
         top_k: Groups returned for a question.
         example: Which of a group's answers is shown.
         lexical: Fuse the lexical signals with the cosine; without, the encoder ranks alone.
+        weights: Fusion weights in place of the base's own.
     """
 
     top_k: int = DEFAULT_TOP_K
     example: ExampleChoice = "medoid"
     lexical: bool = True
+    weights: FusionWeights | None = None
 
 
 class Retriever:
@@ -82,9 +84,18 @@ class Retriever:
                 base.heads.scores(words.heads),
             )
         ranked = rank_groups(
-            vector, base.vectors, base.group_of_row, lexical, base.manifest.weights, top_k or self.settings.top_k
+            vector,
+            base.vectors,
+            base.group_of_row,
+            lexical,
+            self.settings.weights or base.manifest.weights,
+            top_k or self.settings.top_k,
         )
-        found = base.rows(ranked.positions)
+        return self.hits_of_rows(ranked)
+
+    def hits_of_rows(self, ranked: Ranked) -> list[Hit]:
+        """Returns rows, one a group, as hits, in the order given."""
+        found = self.base.rows(ranked.positions)
         return [
             Hit(
                 group=stored.group,

@@ -1,5 +1,6 @@
 """Thread counts for small machines: one thread for one question, all threads for bulk work."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -7,6 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
+
+
+def usable_cores() -> int:
+    """Returns how many cores this process may run on: fewer than the machine's where it was pinned to some."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

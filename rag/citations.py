@@ -47,6 +47,17 @@ def drop_invalid_markers(text: str, examples: int) -> str:
     return _MARKER_LIKE.sub(valid, text)
 
 
+def count_markers(text: str, examples: int) -> tuple[int, int]:
+    """Counts the markers a generator wrote, and those among them that name no example.
+
+    Args:
+        text: As generated, nothing dropped yet.
+        examples: Number of examples shown.
+    """
+    numbers = [int(number[:4]) for found in _MARKER_LIKE.finditer(text) for number in re.findall(r"\d+", found[0])]
+    return len(numbers), sum(not 1 <= number <= examples for number in numbers)
+
+
 def markers_of(text: str) -> tuple[int, ...]:
     """Returns the markers in a text, each once, in order of appearance."""
     return tuple(dict.fromkeys(int(number) for number in MARKER.findall(text)))

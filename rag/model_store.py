@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError, ModelNotFoundError
+from data.hub_cache import snapshot_commit
 from rag import model_conversion, model_download
 from rag.model_download import Progress, sha256_of
 
@@ -58,16 +59,20 @@ def canonical_name(name: str) -> str:
     return last
 
 
-def find(name: str) -> Path:
+def find(name: str, revision: str = "") -> Path:
     """Resolves a generator model's name to a local folder that holds safetensors.
 
     Args:
         name: "smollm2", an existing folder, or a Hugging Face id, which is looked up in the local Hugging Face cache
             and otherwise downloaded.
+        revision: Commit, branch or tag of a Hugging Face id; empty for its main branch.
 
     Raises:
         ModelNotFoundError: The model is not here and cannot be had, or its weights are pickles.
+        InputError: A revision of a model that has none.
     """
+    if revision and (name == DEFAULT_MODEL or Path(name).expanduser().is_dir()):
+        _check_revision(name, revision)
     if name == DEFAULT_MODEL:
         _check_quickly(model_dir())
         return model_dir()
@@ -77,7 +82,7 @@ def find(name: str) -> Path:
         return local
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
         raise ModelNotFoundError(f"no model at {name}: not a folder, and not a Hugging Face id")
-    return _find_on_hub(name)
+    return _find_on_hub(name, revision)
 
 
 def pull(*, from_file: Path | None = None, progress: Progress = lambda _: None) -> Path:
@@ -199,7 +204,13 @@ def _check_folder(folder: Path) -> None:
         return
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt")) or any(folder.glob("*.pth")):
         raise ModelNotFoundError(f"{folder} holds pickled weights, which can run code; convert them to safetensors")
-    raise ModelNotFoundError(f"{folder} holds no complete safetensors weights")
+    hint = ""
+    if snapshot_commit(folder) is not None:  # pickles are never fetched, so they cannot be seen here
+        hint = (
+            "; a model published as a pickle alone has to be converted first: see whether huggingface.co offers a "
+            'converted revision of it ("refs/pr/1"), and name it as model.revision'
+        )
+    raise ModelNotFoundError(f"{folder} holds no complete safetensors weights{hint}")
 
 
 def _holds_weights(folder: Path) -> bool:
@@ -213,12 +224,32 @@ def _holds_weights(folder: Path) -> bool:
     return all((folder / shard).is_file() for shard in shards)
 
 
-def _find_on_hub(name: str) -> Path:
+def _check_revision(name: str, revision: str) -> None:
+    """Refuses a revision that nobody could honour: a folder holds what it holds, the default model is pinned."""
+    if name == DEFAULT_MODEL:
+        raise InputError(f"{name} is pinned by its digest and has no revision {revision}; leave the revision out")
+    commit = snapshot_commit(Path(name).expanduser())
+    if commit != revision:
+        what = f"revision {commit} of the Hugging Face cache" if commit else "a folder, which has no revisions"
+        raise InputError(
+            f"{name} is {what}, not revision {revision}; leave the revision out, or name the model by its "
+            "Hugging Face id"
+        )
+
+
+def _find_on_hub(name: str, revision: str) -> Path:
     """Returns the folder of a Hugging Face model, from the local cache first; only top-level files, never pickles."""
     import huggingface_hub as hub
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
+    what = f"revision {revision} of {name}" if revision else name
     patterns: dict[str, Any] = {
+        "revision": revision or None,
         "allow_patterns": ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"],
         "ignore_patterns": ["*/*"],
     }
@@ -232,15 +263,17 @@ def _find_on_hub(name: str) -> Path:
         folder = Path(hub.snapshot_download(name, **patterns))
     except GatedRepoError as error:
         raise ModelNotFoundError(f"{name} asks for its terms to be accepted on huggingface.co first") from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFoundError(f"huggingface.co has {name}, but no {what}") from error
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(f"huggingface.co has no model {name}") from error
     except LocalEntryNotFoundError as error:
         raise ModelNotFoundError(
-            f"{name} is not in the local Hugging Face cache and huggingface.co cannot be reached; "
+            f"{what} is not in the local Hugging Face cache and huggingface.co cannot be reached; "
             f'use "{DEFAULT_MODEL}" or a local folder'
         ) from error
     except (OSError, ValueError) as error:
-        raise ModelNotFoundError(f"{name} could not be fetched from huggingface.co: {_one_line(error)}") from error
+        raise ModelNotFoundError(f"{what} could not be fetched from huggingface.co: {_one_line(error)}") from error
     _check_folder(folder)
     return folder
 

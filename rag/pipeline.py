@@ -160,14 +160,14 @@ class QAPipeline:
                 yield replace(part, answer=text, abstained=True)
                 return
             part = replace(part, unsure=best < calibration.unsure_below)
-        shown = _fitting(found.hits) if self.retriever is not None else None
+        shown = fitting_hits(found.hits) if self.retriever is not None else None
         request = GenerationRequest.of(found.text, shown, self.settings.max_new_tokens)
         chunks: list[str] = []
         for chunk in checked_stream(self.generator.stream(request), len(request.examples)):
             chunks.append(chunk)
             yield chunk
         text = "".join(chunks).strip()
-        if not text or _is_refusal(text):
+        if not text or is_refusal(text):
             explanation = message("answer.refused_by_model" if text else "answer.empty")
             yield replace(part, answer=explanation, abstained=True)
             return
@@ -175,7 +175,7 @@ class QAPipeline:
         yield replace(part, answer=text, sentences=sentences, citations=citations_of(sentences, request))
 
 
-def _fitting(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+def fitting_hits(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
     """The leading hits whose questions and answers fit into `EXAMPLE_CHARS`, at least one."""
     total = 0
     for count, hit in enumerate(hits):
@@ -185,5 +185,6 @@ def _fitting(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
     return hits
 
 
-def _is_refusal(text: str) -> bool:
+def is_refusal(text: str) -> bool:
+    """Says whether a model's answer is the refusal it was taught."""
     return comparable(without_markers(text)).startswith(comparable(REFUSAL))

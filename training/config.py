@@ -1,19 +1,9 @@
-"""What a training run is: a TOML file of settings, every one checked before anything is loaded.
+"""What a training run is: its settings, section by section. Knows nothing about files, data, models or trainers."""
 
-A file with several mistakes is refused once, with all of them. Knows nothing about data, models or trainers.
-"""
-
-import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
-
-from data.errors import InputError
-
-PRESETS = Path(__file__).resolve().parent / "presets"
-_ROOT = Path(__file__).resolve().parent.parent
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +12,7 @@ class ModelSettings:
 
     Attributes:
         base: "smollm2", a folder, or a Hugging Face id.
-        revision: Revision of a Hugging Face id; empty for the newest.
+        revision: Commit, branch or tag of a Hugging Face id; empty for its main branch. The commit is what is recorded.
         attention: Attention code of transformers; "sdpa" needs no extra package.
     """
 
@@ -85,6 +75,9 @@ class MixSettings:
         examples_least: Shown at least: the number is drawn anew for each training row; 0 for always `examples`.
         order: Order of the examples: as the retriever ranks them, shuffled, or half of the rows each.
         answers: Which reference is shown and learnt: the medoid as at inference, or any for variety.
+        shortest: Share of rows (of `answers` "any") that show each group's shortest reference: more choices to learn
+            from for the same work.
+        reach: Near misses are drawn from so many nearest ones, for variety; 0 takes the nearest, as at inference.
         example_chars: Characters of examples shown; the last near misses give way.
         near_duplicate: Cosine from which another group's question is taken to ask the same, and is not shown.
         held_out_rows: Rows asked of the held-out groups for the held-out loss, at most.
@@ -99,6 +92,8 @@ class MixSettings:
     examples_least: int = 0
     order: Literal["retriever", "shuffled", "mixed"] = "mixed"
     answers: Literal["medoid", "any"] = "any"
+    shortest: float = 0.0
+    reach: int = 0
     example_chars: int = 1800
     near_duplicate: float = 0.95
     held_out_rows: int = 64
@@ -228,181 +223,3 @@ class TrainConfig:
         """Returns a digest of what the losses depend on: all but names, logging and output."""
         kept = {key: value for key, value in self.to_json().items() if key not in {"name", "logging", "output"}}
         return sha256(repr(kept).encode()).hexdigest()[:16]
-
-
-def preset_names() -> list[str]:
-    """Returns the names of the presets."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
-
-
-def find_config(name: str) -> Path:
-    """Resolves a path, or the name of a preset.
-
-    Raises:
-        InputError: There is neither.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    preset = PRESETS / f"{name.removesuffix('.toml')}.toml"
-    if "/" not in name and preset.is_file():
-        return preset
-    raise InputError(f"{name}: no such file, and no such preset; the presets are {', '.join(preset_names())}")
-
-
-def data_path(name: str) -> Path:
-    """Resolves a path of a configuration: as given, or from the root of this project."""
-    path = Path(name).expanduser()
-    return path if path.is_absolute() or path.exists() or not (_ROOT / path).exists() else _ROOT / path
-
-
-def read_config(path: Path) -> TrainConfig:
-    """Reads a run's settings.
-
-    Raises:
-        InputError: The file cannot be read, or settings are missing, unknown or wrong; all of them in one line.
-    """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: is not TOML: {error}") from error
-    try:
-        return parse_config(table, path.stem)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def parse_config(table: Mapping[str, Any], name: str) -> TrainConfig:
-    """Turns parsed TOML into settings.
-
-    Raises:
-        InputError: Settings are missing, unknown or wrong; all of them in one line.
-    """
-    problems: list[str] = []
-    sections = {key: hint for key, hint in get_type_hints(TrainConfig).items() if key != "name"}
-    values: dict[str, Any] = {}
-    problems += [f"[{key}] is unknown" + _hint(key, sections) for key in table if key not in sections]
-    for key, kind in sections.items():
-        given = table.get(key, {})
-        if isinstance(given, dict):
-            values[key] = _section(kind, given, key, problems)
-        else:
-            problems.append(f"{key} must be a section [{key}]")
-    if not problems:
-        config = TrainConfig(name=name, **values)
-        problems = _range_problems(config)
-        if not problems:
-            return config
-    raise InputError("; ".join(problems))
-
-
-def _section(kind: type[Any], given: Mapping[str, Any], name: str, problems: list[str]) -> Any:
-    """Builds one section, noting every problem; None when there was one."""
-    known: dict[str, Field[Any]] = {item.name: item for item in fields(kind)}
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    before = len(problems)
-    problems += [f"{name}.{key} is unknown" + _hint(key, known) for key in given if key not in known]
-    for key, item in known.items():
-        if key not in given:
-            if item.default is MISSING and item.default_factory is MISSING:
-                problems.append(f"{name}.{key} is missing")
-            continue
-        value, problem = _typed(given[key], hints[key])
-        if problem:
-            problems.append(f"{name}.{key} {problem}")
-        values[key] = value
-    return kind(**values) if len(problems) == before else None
-
-
-def _typed(value: object, hint: Any) -> tuple[Any, str]:
-    """Returns the value as its field holds it, and what is wrong with it."""
-    if get_origin(hint) is Literal:
-        choices = get_args(hint)
-        return value, "" if value in choices else f"is {value!r}; it must be one of {', '.join(choices)}"
-    if hint is bool:
-        return value, "" if isinstance(value, bool) else f"is {value!r}; it must be true or false"
-    if hint is int:
-        good = isinstance(value, int) and not isinstance(value, bool)
-        return value, "" if good else f"is {value!r}; it must be a whole number"
-    if hint is float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value), ""
-        return value, f"is {value!r}; it must be a number"
-    if hint is str:
-        return value, "" if isinstance(value, str) else f"is {value!r}; it must be a text"
-    items = [value] if isinstance(value, str) else value
-    if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):
-        return tuple(items), ""
-    return value, f"is {value!r}; it must be a list of texts"
-
-
-def _hint(key: str, known: Mapping[str, object]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, known, n=1)
-    return f" (did you mean {near[0]}?)" if near else f"; known are {', '.join(known)}"
-
-
-_AT_LEAST = {
-    "adapter": {"r": 1, "alpha": 1},
-    "data": {"reading_rows": 0, "max_length": 16},
-    "mix": {"rows": 1, "examples": 1, "examples_least": 0, "example_chars": 1, "held_out_rows": 1},
-    "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0},
-    "precision": {"threads": 0},
-    "logging": {"every": 1},
-    "output": {"save_every": 1, "keep": 1},
-}
-_SHARES = {
-    "adapter": ("dropout",),
-    "optimisation": ("warmup",),
-    "mix": ("closed_book", "grounded", "compound", "unanswerable"),
-}
-_POSITIVE = {"optimisation": ("epochs", "learning_rate", "max_grad_norm")}
-
-
-def _range_problems(config: TrainConfig) -> list[str]:
-    problems = [
-        f"{section}.{key} is {getattr(getattr(config, section), key)}; it must be at least {least}"
-        for section, limits in _AT_LEAST.items()
-        for key, least in limits.items()
-        if getattr(getattr(config, section), key) < least
-    ]
-    problems += [
-        f"{section}.{key} is {getattr(getattr(config, section), key)}; it must lie between 0 and 1"
-        for section, keys in _SHARES.items()
-        for key in keys
-        if not 0 <= getattr(getattr(config, section), key) <= 1
-    ]
-    problems += [
-        f"{section}.{key} is {getattr(getattr(config, section), key)}; it must be above 0"
-        for section, keys in _POSITIVE.items()
-        for key in keys
-        if not getattr(getattr(config, section), key) > 0
-    ]
-    if not 0 < config.data.held_out < 1:
-        problems.append(f"data.held_out is {config.data.held_out}; it must lie between 0 and 1, for example 0.15")
-    if not 0 < config.mix.near_duplicate <= 1:
-        problems.append(f"mix.near_duplicate is {config.mix.near_duplicate}; it is a cosine between 0 and 1")
-    mix = config.mix
-    total = mix.closed_book + mix.grounded + mix.compound + mix.unanswerable
-    if abs(total - 1) > 1e-6:
-        problems.append(f"mix.closed_book, grounded, compound and unanswerable add up to {total:g}; they must make 1")
-    if mix.examples_least > mix.examples:
-        problems.append(f"mix.examples_least is {mix.examples_least}; it must not be above mix.examples")
-    if mix.compound and mix.examples < 2:
-        problems.append("mix.compound needs mix.examples of at least 2: both questions' examples are shown")
-    if config.data.reading_rows and not config.data.reading:
-        problems.append("data.reading_rows is set without data.reading, the file to take them from")
-    precision = config.precision
-    if precision.device == "cpu" and "float16" in (precision.weights, precision.compute):
-        problems.append("precision float16 needs a GPU; use bfloat16 or float32 on the CPU")
-    if precision.double_quant and precision.quantization != "nf4":
-        problems.append('precision.double_quant needs precision.quantization = "nf4"')
-    if config.adapter.targets != ("all-linear",) and "all-linear" in config.adapter.targets:
-        problems.append('adapter.targets mixes "all-linear" with names; give one or the other')
-    if "lm_head" in config.adapter.targets:
-        problems.append("adapter.targets names lm_head, whose adapter would never be trained; leave it out")
-    return problems

@@ -89,7 +89,7 @@ def held_out_rows(asked: Sequence[Asked], mix: MixSettings, seed: int) -> list[R
     Closed-book rows are left out when there are others: nobody can know the answer of a group never seen, and their
     loss would drown what the others say.
     """
-    plain = replace(mix, order="retriever", answers="medoid", examples_least=0)
+    plain = replace(mix, order="retriever", answers="medoid", examples_least=0, reach=0)
     if mix.closed_book < 1:
         rest = 1 - mix.closed_book
         plain = replace(
@@ -157,11 +157,18 @@ def _compound(first: Asked, second: Asked, mix: MixSettings, rng: random.Random)
 def _shown(hits: Sequence[Hit], needed: set[str], mix: MixSettings, rng: random.Random) -> list[Hit]:
     """Chooses the examples: the first ones, and those needed in place of the last of the others."""
     count = rng.randint(mix.examples_least, mix.examples) if mix.examples_least else mix.examples
-    fillers = [hit for hit in hits if hit.group.id not in needed][: max(0, count - len(needed))]
+    others = [hit for hit in hits if hit.group.id not in needed]
+    wanted = max(0, count - len(needed))
+    near = others[: mix.reach]
+    fillers = rng.sample(near, wanted) if len(near) > wanted else others[:wanted]
     keep = {hit.group.id for hit in fillers} | needed
     chosen = [hit for hit in hits if hit.group.id in keep]
     if mix.answers == "any":
-        chosen = [replace(hit, answer=rng.choice(hit.group.answers)) for hit in chosen]
+        short = rng.random() < mix.shortest
+        chosen = [
+            replace(hit, answer=min(hit.group.answers, key=len) if short else rng.choice(hit.group.answers))
+            for hit in chosen
+        ]
     while sum(len(hit.question) + len(hit.answer) for hit in chosen) > mix.example_chars:
         spare = [hit for hit in chosen if hit.group.id not in needed]
         if not spare or len(chosen) == 1:

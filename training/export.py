@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from data.chat import prompt_ids, stop_token
 from data.errors import InputError
 from data.prompts import Example, closed_book_messages, grounded_messages
 from data.types import Message
 from training.errors import TrainingError
 from training.models import CARD, check_card, load_tokenizer, without_known_warnings
-from training.tokens import prompt_ids, stop_token
+from training.writing import disk_errors, make_folder, write_json
 
 Format = Literal["bfloat16", "float16"]
 
@@ -84,10 +85,12 @@ def _export(
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     kind = getattr(torch, dtype)
     tokenizer = load_tokenizer(base)
-    prompts = [prompt_ids(messages, tokenizer) for messages in _probes()]
+    prompts = [prompt_ids(tokenizer, messages) for messages in _probes()]
     stop = stop_token(tokenizer)
 
     def load(folder: Path) -> Any:
@@ -97,39 +100,53 @@ def _export(
 
     say(f"loading {base_name} and the adapter in {dtype}")
     model = load(base)
-    check_card(adapter, base_name, model)
+    check_card(adapter, base_name, model, base)
     adapted = PeftModel.from_pretrained(model, adapter, use_safetensors=True).eval()
     before = [_outputs(adapted, ids, stop) for ids in prompts]
     say("merging")
     merged = adapted.merge_and_unload(safe_merge=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temp = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        merged.save_pretrained(temp, safe_serialization=True)
-        tokenizer.save_pretrained(temp)
-        del merged, adapted, model
-        say("comparing what was written")
-        written = load(temp)
-        comparison = _compare(before, [_outputs(written, ids, stop) for ids in prompts])
-        if not comparison.max_logit_difference <= LARGEST_DIFFERENCE:
-            raise TrainingError(
-                f"the merged model's logits differ by {comparison.max_logit_difference:.3g} from base and adapter; "
-                "nothing was exported"
+    make_folder(out.parent)
+    with disk_errors(out):
+        temp = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            merged.save_pretrained(temp, safe_serialization=True)
+            tokenizer.save_pretrained(temp)
+            del merged, adapted, model
+            say("comparing what was written")
+            written = load(temp)
+            comparison = _compare(before, [_outputs(written, ids, stop) for ids in prompts])
+            if not comparison.max_logit_difference <= LARGEST_DIFFERENCE:
+                raise TrainingError(
+                    f"the merged model's logits differ by {comparison.max_logit_difference:.3g} from base and adapter; "
+                    "nothing was exported"
+                )
+            card = json.loads((adapter / CARD).read_text(encoding="utf-8"))
+            write_json(
+                temp / "dobae_export.json", {"merged_from": card, "dtype": dtype, "comparison": asdict(comparison)}
             )
-        card = json.loads((adapter / CARD).read_text(encoding="utf-8"))
-        content = {"merged_from": card, "dtype": dtype, "comparison": asdict(comparison)}
-        (temp / "dobae_export.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        if (adapter / "README.md").is_file():
-            shutil.copyfile(adapter / "README.md", temp / "README.md")
-        temp.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        temp.rename(out)
-    except OSError as error:
-        raise TrainingError(f"{out} could not be written ({error.strerror or error}); free some space") from error
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)
+            if (adapter / "README.md").is_file():
+                shutil.copyfile(adapter / "README.md", temp / "README.md")
+            temp.chmod(0o755)
+            if out.exists():
+                out.rmdir()
+            temp.rename(out)
+        finally:
+            shutil.rmtree(temp, ignore_errors=True)
     return comparison
+
+
+def hub_token() -> str:
+    """Returns the token that uploads need.
+
+    Raises:
+        InputError: There is none.
+    """
+    import huggingface_hub
+
+    token = os.environ.get("HF_TOKEN") or huggingface_hub.get_token()
+    if not token:
+        raise InputError("no Hugging Face token here; run `hf auth login`, or set HF_TOKEN")
+    return token
 
 
 def push(folder: Path, repository: str, *, private: bool = True) -> str:
@@ -139,12 +156,9 @@ def push(folder: Path, repository: str, *, private: bool = True) -> str:
         InputError: There is no token.
         TrainingError: The upload failed.
     """
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import HfApi
 
-    token = os.environ.get("HF_TOKEN") or get_token()
-    if not token:
-        raise InputError("no Hugging Face token here; run `hf auth login`, or set HF_TOKEN")
-    api = HfApi(token=token)
+    api = HfApi(token=hub_token())
     try:
         address = api.create_repo(repository, private=private, exist_ok=True)
         api.upload_folder(repo_id=repository, folder_path=folder, commit_message="dobae train export")
@@ -175,7 +189,7 @@ def _outputs(model: Any, ids: list[int], stop: int) -> tuple[Any, list[int]]:
         written = [int(first.argmax())]
         while len(written) < _NEW_TOKENS and written[-1] != stop:
             token = torch.tensor([[written[-1]]])
-            state = model(input_ids=token, past_key_values=state.past_key_values, use_cache=True)
+            state = model(input_ids=token, cache=state.cache, use_cache=True)
             written.append(int(state.logits[0, -1].argmax()))
     return first, written
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data import tokenizer_files
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
+from data.hub_cache import snapshot_commit
 from training.config import TrainConfig
 
 CARD = "dobae_adapter.json"
@@ -102,12 +104,7 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         ModelNotFoundError: There is none that can be read.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ModelNotFoundError(f"cannot load the tokenizer of {folder}: {_one_line(error)}") from error
+    tokenizer = tokenizer_files.load_tokenizer(folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -157,8 +154,8 @@ def load_base(config: TrainConfig, folder: Path, hardware: Hardware) -> Any:
         raise ModelNotFoundError(f"cannot load {config.model.base} from {folder}: {_one_line(error)}") from error
 
 
-def with_adapter(model: Any, config: TrainConfig) -> Any:
-    """Puts a new LoRA adapter on the model, or goes on with an old one.
+def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
+    """Puts a new LoRA adapter on the model, which was loaded from the folder `base`, or goes on with an old one.
 
     Raises:
         InputError: No layer has such a name, or the old adapter cannot be read.
@@ -170,7 +167,7 @@ def with_adapter(model: Any, config: TrainConfig) -> Any:
     try:
         if settings.start_from:
             folder = Path(settings.start_from).expanduser()
-            check_card(folder, config.model.base, model)
+            check_card(folder, config.model.base, model, base)
             return PeftModel.from_pretrained(model, folder, is_trainable=True, use_safetensors=True)
         targets = "all-linear" if settings.targets == ("all-linear",) else list(settings.targets)
         peft_config = LoraConfig(
@@ -185,8 +182,8 @@ def with_adapter(model: Any, config: TrainConfig) -> Any:
         raise InputError(f"the adapter does not fit {config.model.base}: {_one_line(error)}") from error
 
 
-def check_card(folder: Path, base: str, model: Any) -> None:
-    """Compares an adapter's card with the base it is to be put on.
+def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
+    """Compares an adapter's card with the base it is to be put on: its name, vocabulary and, where known, commit.
 
     Raises:
         InputError: There is no adapter.
@@ -200,10 +197,16 @@ def check_card(folder: Path, base: str, model: Any) -> None:
         raise InputError(f"the adapter in {folder} does not say which base it is for: {CARD} is missing")
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     rows = int(model.get_input_embeddings().weight.shape[0])
-    if card.get("base_model") != base or card.get("base_vocab_size") != rows:
+    if card.get("base_model") != name or card.get("base_vocab_size") != rows:
         raise AdapterMismatchError(
             f"the adapter in {folder} was trained for {card.get('base_model')} with a vocabulary of "
-            f"{card.get('base_vocab_size')}; {base} has {rows}"
+            f"{card.get('base_vocab_size')}; {name} has {rows}"
+        )
+    wanted, commit = card.get("base_revision"), snapshot_commit(base)
+    if wanted and commit and wanted != commit:
+        raise AdapterMismatchError(
+            f"the adapter in {folder} was trained on revision {wanted} of {name}; this is revision {commit}: "
+            "set model.revision"
         )
 
 

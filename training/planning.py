@@ -42,4 +42,5 @@ def plan_input(config: TrainConfig, budget_gib: float = T4_GIB, world_size: int 
         attention="sdpa-mem-efficient" if config.model.attention == "sdpa" else "sdpa-math",
         world_size=world_size,
         budget_gib=budget_gib,
+        revision=config.model.revision,
     )

@@ -7,8 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from data.hub_cache import snapshot_commit
 from data.prompts import PROMPT_VERSION, prompt_digest
 from training.config import TrainConfig
+from training.errors import TrainingError
 from training.models import CARD, Hardware
 from training.rows import Prepared
 
@@ -27,6 +29,7 @@ def build_report(
     adapters: int,
     cpu_seconds: float,
     peak_bytes: int,
+    base: Path,
 ) -> dict[str, Any]:
     """Gathers what is worth keeping of a run, ready for JSON."""
     state = trainer.state
@@ -43,6 +46,7 @@ def build_report(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": config.to_json(),
         "config_digest": config.digest(),
+        "base_revision": _revision(config, base),
         "files": data.rendered.files,
         "sources": [
             {"source": source, "licence": licence, "rows": rows} for source, licence, rows in data.rendered.sources
@@ -78,22 +82,24 @@ def write_adapter(
 ) -> None:
     """Writes weights, cards and report into an empty folder.
 
-    The base's local path stays out of PEFT's config: it would say where a folder lay, not what it was.
+    Weights are kept in float16, half the size: an update is small beside the weights it is added to. The base's local
+    path stays out of PEFT's config: it would say where a folder lay, not what it was.
     """
     rows = int(model.get_input_embeddings().weight.shape[0])
     model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    _halve(folder / "adapter_model.safetensors")
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes for the owner alone
     peft_config = folder / "adapter_config.json"
     settings = json.loads(peft_config.read_text(encoding="utf-8"))
     settings["base_model_name_or_path"] = config.model.base
-    settings["revision"] = config.model.revision or None
+    settings["revision"] = report["base_revision"]
     _write(peft_config, settings)
     _write(
         folder / CARD,
         {
             "base_model": config.model.base,
-            "base_revision": config.model.revision or None,
+            "base_revision": report["base_revision"],
             "base_vocab_size": rows,
             "base_folder_digest": _base_digest(base),
             "prompt_version": PROMPT_VERSION,
@@ -104,6 +110,16 @@ def write_adapter(
     )
     _write(folder / REPORT, report)
     (folder / "README.md").write_text(model_card(config, report), encoding="utf-8")
+
+
+def _halve(weights: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: tensor.to(torch.float16) for name, tensor in load_file(weights).items()}
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise TrainingError(f"{weights.name}: a weight is too large for float16; lower optimisation.learning_rate")
+    save_file(tensors, weights, metadata={"format": "pt"})
 
 
 def model_card(config: TrainConfig, report: dict[str, Any]) -> str:
@@ -165,6 +181,11 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _revision(config: TrainConfig, base: Path) -> str | None:
+    """Returns the commit trained on, which a branch's name does not tell; None for a folder without one."""
+    return snapshot_commit(base) or config.model.revision or None
 
 
 def _base_digest(base: Path) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 from data.errors import DuplicateGroupError, InputError
 from data.readers import read_groups
+from data.settings import project_path
 from data.split import split_groups
 from data.types import QAGroup
-from training.config import TrainConfig, data_path
+from training.config import TrainConfig
 from training.examples import Row, draw_rows, held_out_rows
 from training.near_misses import MemoEncoder, ask_all
 from training.reading import draw_reading_rows, read_records
@@ -87,7 +88,7 @@ def render(config: TrainConfig, *, progress: Callable[[str, int, int], None] | N
     from index.encoders.base import EncoderSettings, make_encoder
 
     seed, mix = config.optimisation.seed, config.mix
-    files = {name: data_path(name) for name in config.data.files}
+    files = {name: project_path(name) for name in config.data.files}
     groups, rejected = _read(files.values())
     split = split_groups(groups, held_out=config.data.held_out, seed=seed)
     encoder = MemoEncoder(make_encoder(EncoderSettings(spec=config.data.encoder)))
@@ -110,7 +111,7 @@ def render(config: TrainConfig, *, progress: Callable[[str, int, int], None] | N
     rows = draw_rows(train_asked, mix, seed)
     sources: tuple[tuple[str, str, int], ...] = ()
     if config.data.reading:
-        path = data_path(config.data.reading)
+        path = project_path(config.data.reading)
         files[config.data.reading] = path
         drawn = draw_reading_rows(read_records(path), config.data.reading_rows, mix, seed + 1)
         rows += drawn.rows

@@ -7,8 +7,6 @@ says what the checkpoints were trained on so that a resume cannot mix two runs.
 import json
 import os
 import resource
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +14,11 @@ from time import process_time
 from typing import Any
 
 from data.errors import FileFormatError, InputError
+from index.threads import usable_cores
 from training.config import TrainConfig
 from training.errors import TrainingError, TrainingInterruptedError
 from training.rows import Prepared, prepare
+from training.writing import make_folder, replace_folder, write_json
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
@@ -38,10 +38,12 @@ class TrainResult:
     Attributes:
         adapter: Folder of the adapter.
         report: The content of its `training.json`.
+        main: Whether this process is the one that writes and reports; of several that train together, one is.
     """
 
     adapter: Path
     report: dict[str, Any]
+    main: bool = True
 
 
 def run(
@@ -83,7 +85,8 @@ def _run(
 
     from training.models import choose_hardware, load_base, load_tokenizer, with_adapter, without_gqa_below_ampere
 
-    torch.set_num_threads(config.precision.threads or os.cpu_count() or 1)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(config.precision.threads or max(1, usable_cores() // processes))
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -91,26 +94,28 @@ def _run(
     without_gqa_below_ampere(hardware)
     main = int(os.environ.get("RANK", "0")) == 0
     told: Say = say if main else _silent
+    shown: Progress = progress if main else _silent
     out = config.out
     tokenizer = load_tokenizer(base)
-    data = prepare(config, tokenizer, progress=progress if main else None, say=told)
+    data = prepare(config, tokenizer, progress=shown, say=told)
     identity = _identity(config, data, base, max_steps)
     checkpoint = _checkpoint(out, identity) if resume else None
     model = load_base(config, base, hardware)
     torch.manual_seed(config.optimisation.seed)
-    model = with_adapter(model, config)
+    model = with_adapter(model, config, base)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     told(
         f"{config.model.base} on {hardware.device}, weights {hardware.weights}, compute {hardware.compute}; "
         f"{trained:,} trained parameters; {len(data.train.rows)} rows, {len(data.held_out.rows)} held out"
     )
     if main:
-        out.mkdir(parents=True, exist_ok=True)
-        _write_json(out / RUN_FILE, identity)
+        make_folder(out)
+        write_json(out / RUN_FILE, identity)
     cpu_begin = process_time()
-    trainer, watch = _trainer(config, model, tokenizer, data, hardware, max_steps, progress, told)
+    trainer, watch = _trainer(config, model, tokenizer, data, hardware, max_steps, shown, told)
     _train(trainer, watch, checkpoint, out, told)
     zero, count = _moved(trainer.model)
+    _count_all_tokens(trainer)
     from training.report import build_report, write_adapter
 
     report = build_report(
@@ -123,14 +128,15 @@ def _run(
         adapters=count,
         cpu_seconds=process_time() - cpu_begin,
         peak_bytes=_peak_memory(hardware.cuda),
+        base=base,
     )
     folder = out / ADAPTER
     if main:
-        _replace_folder(folder, lambda temp: write_adapter(temp, config, trainer.model, base, data, report))
-    return TrainResult(folder, report)
+        replace_folder(folder, lambda temp: write_adapter(temp, config, trainer.model, base, data, report))
+    return TrainResult(folder, report, main)
 
 
-def _silent(_: str) -> None:
+def _silent(*_: Any) -> None:
     """Says nothing: only the first process speaks."""
 
 
@@ -231,6 +237,9 @@ def _dataset(rows: Any) -> Any:
 def _train(trainer: Any, watch: Any, checkpoint: Path | None, out: Path, say: Say) -> None:
     import torch
 
+    if checkpoint is not None and _finished(trainer, checkpoint):
+        say(f"{checkpoint.name} is the last step already; nothing is left to train")
+        return
     if checkpoint is not None:
         say(f"going on from {checkpoint.name}")
     try:
@@ -249,6 +258,22 @@ def _train(trainer: Any, watch: Any, checkpoint: Path | None, out: Path, say: Sa
         )
 
 
+def _finished(trainer: Any, checkpoint: Path) -> bool:
+    """Says whether a checkpoint is of the last step, and then takes up its best adapter.
+
+    Trainer would take one step more: it looks whether it is done only after a step.
+    """
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    if state.global_step < state.max_steps:
+        return False
+    best = Path(state.best_model_checkpoint or checkpoint)
+    trainer.state = state
+    trainer._load_from_checkpoint(str(best if best.is_dir() else checkpoint))  # noqa: SLF001 - no public way
+    return True
+
+
 def _moved(model: Any) -> tuple[list[str], int]:
     from training.trainer import zero_adapters
 
@@ -259,6 +284,15 @@ def _moved(model: Any) -> tuple[list[str], int]:
             "train for more steps (fp16 skips the first ones), or raise the learning rate"
         )
     return zero, count
+
+
+def _count_all_tokens(trainer: Any) -> None:
+    """Adds up the tokens of the processes that trained together; each has counted its own."""
+    import torch
+
+    if trainer.args.world_size > 1:
+        own = torch.tensor(trainer.tokens, device=trainer.args.device)
+        trainer.tokens = int(trainer.accelerator.reduce(own, reduction="sum"))
 
 
 def _check_reporter(config: TrainConfig) -> None:
@@ -334,22 +368,3 @@ def _peak_memory(cuda: bool) -> int:
 
         return int(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def _replace_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fills a new folder and puts it in place of the old one, which survives a failure."""
-    temp = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        temp.chmod(0o755)
-        fill(temp)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temp.rename(folder)
-    except OSError as error:
-        raise TrainingError(f"{folder} could not be written ({error.strerror or error}); free some space") from error
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from data.chat import row_ids, stop_token
 from data.errors import InputError
-from data.prompts import plain_prompt
-from data.types import Message
 from training.examples import Row
 
 IGNORED = -100
@@ -109,16 +108,9 @@ def encode_row(row: Row, tokenizer: Any) -> EncodedRow:
     Raises:
         InputError: The tokens of the prompt are not the first tokens of the row: the model would be trained on
             another prompt than it is asked with.
+        GenerationError: The chat template takes no such messages.
     """
-    if tokenizer.chat_template:
-        prompt, full = _with_template(row, tokenizer)
-    else:
-        text = plain_prompt(_cleaned(row.prompt, tokenizer))
-        completion = _without_special_tokens(row.completion, tokenizer)
-        prompt = list(tokenizer(text)["input_ids"])
-        # A space before the answer: the token of a word after "답:" is the one it has inside a sentence.
-        full = list(tokenizer(f"{text} {completion}")["input_ids"])
-        full = full[:-1] if full and full[-1] == tokenizer.eos_token_id else full
+    prompt, full = row_ids(tokenizer, row.prompt, row.completion)
     if full[: len(prompt)] != prompt:
         same = next((i for i, (a, b) in enumerate(zip(prompt, full, strict=False)) if a != b), len(full))
         before, alone, within = (
@@ -133,27 +125,6 @@ def encode_row(row: Row, tokenizer: Any) -> EncodedRow:
     return EncodedRow(_ended(full, len(prompt), tokenizer), len(prompt))
 
 
-def prompt_ids(messages: Sequence[Message], tokenizer: Any) -> list[int]:
-    """Encodes a prompt as inference does."""
-    if not tokenizer.chat_template:
-        return list(tokenizer(plain_prompt(_cleaned(messages, tokenizer)))["input_ids"])
-    safe = _cleaned(messages, tokenizer)
-    return _templated(tokenizer, _supported(tokenizer, safe), add_generation_prompt=True)
-
-
-def stop_token(tokenizer: Any) -> int:
-    """Returns the token that ends an answer: the end of the turn in a ChatML template, else the end of text.
-
-    Raises:
-        InputError: The tokenizer has no such token.
-    """
-    turn_end = tokenizer.get_vocab().get("<|im_end|>")
-    stop = turn_end if turn_end is not None and tokenizer.chat_template else tokenizer.eos_token_id
-    if stop is None:
-        raise InputError("the tokenizer has no end-of-text token; a model trained with it would never stop")
-    return int(stop)
-
-
 def _ended(full: list[int], prompt_length: int, tokenizer: Any) -> tuple[int, ...]:
     """Cuts after the completion's first stop token (templates put a line break behind it), or adds one."""
     stop = stop_token(tokenizer)
@@ -161,44 +132,3 @@ def _ended(full: list[int], prompt_length: int, tokenizer: Any) -> tuple[int, ..
         if full[position] == stop:
             return tuple(full[: position + 1])
     return (*full, stop)
-
-
-def _with_template(row: Row, tokenizer: Any) -> tuple[list[int], list[int]]:
-    messages = _supported(tokenizer, _cleaned(row.prompt, tokenizer))
-    answer = Message("assistant", _without_special_tokens(row.completion, tokenizer))
-    prompt = _templated(tokenizer, messages, add_generation_prompt=True)
-    return prompt, _templated(tokenizer, (*messages, answer), add_generation_prompt=False)
-
-
-def _supported(tokenizer: Any, messages: Sequence[Message]) -> Sequence[Message]:
-    """Puts the system's text before the user's where the template knows no system role."""
-    from jinja2 import TemplateError
-
-    try:
-        _templated(tokenizer, messages, add_generation_prompt=True)
-    except TemplateError:
-        return (Message("user", "\n\n".join(message.content for message in messages)),)
-    return messages
-
-
-def _templated(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool) -> list[int]:
-    rendered = tokenizer.apply_chat_template(
-        [message._asdict() for message in messages],
-        add_generation_prompt=add_generation_prompt,
-        return_dict=True,
-        enable_thinking=False,
-    )
-    return list(rendered["input_ids"])
-
-
-def _cleaned(messages: Sequence[Message], tokenizer: Any) -> tuple[Message, ...]:
-    return tuple(Message(role, _without_special_tokens(content, tokenizer)) for role, content in messages)
-
-
-def _without_special_tokens(text: str, tokenizer: Any) -> str:
-    """Removes spelled-out special tokens, as inference does."""
-    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    while any(token in text for token in special):
-        for token in special:
-            text = text.replace(token, "")
-    return text

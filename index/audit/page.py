@@ -6,8 +6,9 @@ from html import escape
 import numpy as np
 
 from index.audit.auditing import Audit, category_counts
-from index.audit.charts import bar_list, histogram
 from index.audit.findings import Finding, Reason
+from index.charts import bar_list, histogram
+from index.page_parts import document, tiles
 
 MOST_ROWS = 400
 """Suspects shown of one reason; `suspects.csv` holds all."""
@@ -25,34 +26,6 @@ REASONS: dict[Reason, tuple[str, str]] = {
 KINDS = {"question": "질문", "answer": "답변"}
 UNITS = {"characters": "글자", "morphemes": "형태소", "tokens": "토큰"}
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1d2327;--soft:#5b6670;--line:#dde2e6;--paper:#fff;--card:#f6f7f8;--main:#2f6f8f;
---hot:#b4472f}
-@media(prefers-color-scheme:dark){:root{--ink:#e6eaed;--soft:#9aa6af;--line:#39424a;--paper:#15191c;--card:#1e2428;
---main:#6fb1d1;--hot:#e58b72}}
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:1080px;padding:28px 20px 60px;background:var(--paper);color:var(--ink);font:15px/1.6
-system-ui,-apple-system,"Apple SD Gothic Neo","Malgun Gothic",
-"Noto Sans KR","Noto Sans CJK KR","NanumGothic",sans-serif;
-word-break:keep-all;overflow-wrap:anywhere}
-h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:38px 0 10px}h3{font-size:16px;margin:22px 0 4px}
-p.soft,.soft{color:var(--soft)}
-.tiles{display:flex;flex-wrap:wrap;gap:10px;margin:18px 0}
-.tile{background:var(--card);border-radius:10px;padding:10px 16px;min-width:120px}
-.tile b{display:block;font-size:22px;line-height:1.3}.tile.hot b{color:var(--hot)}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}
-figure{margin:0;background:var(--card);border-radius:10px;padding:12px 14px}figcaption{font-size:14px}
-svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
-.bar{fill:var(--main)}.axis{stroke:var(--line)}.mark{stroke:var(--hot);stroke-width:1.5;stroke-dasharray:4 3}
-.row{display:grid;grid-template-columns:11em 1fr 5em;gap:10px;align-items:center;margin:3px 0}
-.track{background:var(--card);border-radius:4px}.fill{display:block;height:14px;background:var(--main);border-radius:4px}
-.count{text-align:right;font-variant-numeric:tabular-nums}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}
-th,td{text-align:left;vertical-align:top;padding:6px 8px;border-bottom:1px solid var(--line)}
-th{color:var(--soft);font-weight:600}td.id{white-space:nowrap}td.num{text-align:right;white-space:nowrap}
-details{margin:8px 0}summary{cursor:pointer}
-"""
-
 
 def render_page(audit: Audit) -> str:
     """Renders the report as one HTML page without scripts or outside resources."""
@@ -69,31 +42,20 @@ def render_page(audit: Audit) -> str:
         _near_pairs(audit),
         _leaks(audit),
     ]
-    return (
-        "<!doctype html>\n<html lang='ko'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>데이터 점검 · {escape(name)}</title><style>{_STYLE}</style></head><body>"
-        + "\n".join(sections)
-        + "</body></html>\n"
-    )
+    return document(f"데이터 점검 · {name}", sections)
 
 
 def _tiles(audit: Audit) -> str:
     groups = audit.file.result.groups
     suspected = len(audit.suspects.group_ids)
-    tiles = [
+    boxes = [
         ("그룹", f"{len(groups):,}", ""),
         ("질문", f"{sum(len(group.questions) for group in groups):,}", ""),
         ("답변", f"{sum(len(group.answers) for group in groups):,}", ""),
         ("읽지 못한 행", f"{len(audit.file.result.rejects):,}", "hot" if audit.file.result.rejects else ""),
         ("의심 그룹", f"{suspected:,} ({suspected / len(groups):.1%})", "hot" if suspected else ""),
     ]
-    return (
-        "<div class='tiles'>"
-        + "".join(f"<div class='tile {kind}'>{label}<b>{value}</b></div>" for label, value, kind in tiles)
-        + "</div>"
-    )
+    return tiles(boxes)
 
 
 def _notes(audit: Audit) -> str:

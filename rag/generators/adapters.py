@@ -6,6 +6,7 @@ model's name, its vocabulary, the prompt the adapter was trained with, and the s
 
 import json
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,15 @@ from rag.model_store import canonical_name
 
 CARD = "dobae_adapter.json"
 """Written by the training module beside PEFT's own config."""
+
+NO_ADAPTER = "none"
+"""What a user writes for a model as it comes, where an adapter is shipped for it."""
+
+SHIPPED = Path(__file__).resolve().parent.parent / "adapters"
+"""Adapters that ship with this repository, one folder a base model."""
+
+_REPORT = "training.json"
+"""Written by the training module: settings, losses, and which groups were trained on."""
 
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
@@ -35,6 +45,46 @@ class AdapterCard:
     base_model: str | None
     base_vocab_size: int | None
     prompt_version: str | None
+
+
+def shipped_adapter(model_name: str) -> Path | None:
+    """Returns the folder of the adapter this project ships for a model, or None."""
+    folder = SHIPPED / model_name
+    return folder if "/" not in model_name and (folder / _CONFIG).is_file() else None
+
+
+def default_adapter(model: str) -> Path:
+    """Returns the folder of the adapter that ships for a model.
+
+    Raises:
+        InputError: None does.
+    """
+    folder = shipped_adapter(model)
+    if folder is None:
+        raise InputError(
+            f"no adapter ships for {model} ({SHIPPED.name}/{model} is missing); "
+            "train one with `dobae train cpu-smollm2` and name its folder"
+        )
+    return folder
+
+
+def trained_groups(folder: Path) -> frozenset[str] | None:
+    """Returns the ids of the groups an adapter was trained on, or None where it does not say.
+
+    Raises:
+        InputError: Its training report is damaged.
+    """
+    if not (folder / _REPORT).is_file():
+        return None
+    splits = _read_json(folder / _REPORT).get("splits")
+    ids = splits.get("train") if isinstance(splits, dict) else None
+    return frozenset(map(str, ids)) if isinstance(ids, list) else None
+
+
+def weights_digest(folder: Path) -> str:
+    """Returns a digest of an adapter's weights: two trainings of one name differ here."""
+    with (folder / _WEIGHTS).open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()[:16]
 
 
 def read_card(folder: Path) -> AdapterCard:

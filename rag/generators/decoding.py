@@ -7,11 +7,14 @@ answer. This loop is pulled instead: nothing runs once the consumer stops asking
 Works on token ids only; knows nothing about text, prompts or models beyond `forward` with a cache.
 """
 
+import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from index.threads import usable_cores
 
 _LOOKUP_BACK = 24
 _MIN_DRAFT = 4
@@ -39,7 +42,7 @@ def _decode_threads() -> int:
 
     On two cores a second thread saves 7% of a step on an idle machine and costs 260% beside one busy process.
     """
-    return min(8, max(1, _cores() // 2))
+    return min(8, max(1, usable_cores() // 2))
 
 
 def _prefill_threads() -> int:
@@ -49,11 +52,7 @@ def _prefill_threads() -> int:
     1.5 / 5.1, two threads with OMP_WAIT_POLICY=passive 1.9 / 2.8. The policy counts only when it is set before torch
     is imported.
     """
-    return _cores() if os.environ.get("OMP_WAIT_POLICY", "").casefold() == "passive" else _decode_threads()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores() if os.environ.get("OMP_WAIT_POLICY", "").casefold() == "passive" else _decode_threads()
 
 
 def greedy_spans(
@@ -113,6 +112,67 @@ def greedy_spans(
             length = length * 2 if right == len(draft) else max(_MIN_DRAFT, right)
 
 
+def greedy_batch(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    stop_ids: frozenset[int],
+    max_new_tokens: int,
+    threads: int,
+    push: Callable[[int, int], bool],
+) -> None:
+    """Continues several prompts greedily at once; for bulk work, where nobody waits for the first word.
+
+    A step of a small model reads all its weights whether it writes one token or sixteen. Sums over a padded batch round
+    otherwise than alone, so where two tokens nearly tie the answer may differ from `greedy_spans`'; the same batch
+    gives the same answers.
+
+    Args:
+        model: A causal language model in eval mode.
+        prompts: Token ids, at least one each.
+        stop_ids: Tokens that end an answer.
+        max_new_tokens: Upper bound on the tokens of one answer.
+        threads: CPU threads.
+        push: Told (number of the prompt, token) for each token; returns whether that answer shall end.
+    """
+    import torch
+    from transformers import DynamicCache
+
+    longest = max(map(len, prompts))
+    padded = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
+    ids = torch.tensor(padded, device=model.device)  # (b, n)
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)  # (b, n)
+    cache = DynamicCache(config=model.config)
+    active = list(range(len(prompts)))
+    with torch.inference_mode(), _threads(threads):
+        for step in range(max_new_tokens):
+            logits = model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                use_cache=True,
+                logits_to_keep=1,
+                **{_cache_keyword(model): cache},
+            ).logits  # (b, 1, v)
+            chosen: list[int] = logits[:, -1].argmax(dim=-1).tolist()
+            going = [
+                place
+                for place, (number, token) in enumerate(zip(active, chosen, strict=True))
+                if token not in stop_ids and not push(number, token)
+            ]
+            if not going or step + 1 == max_new_tokens:
+                return
+            if len(going) < len(active):
+                kept = torch.tensor(going, device=model.device)
+                cache.batch_select_indices(kept)
+                mask, positions = mask[kept], positions[kept]
+                active = [active[place] for place in going]
+            ids = torch.tensor([[chosen[place]] for place in going], device=model.device)  # (b, 1)
+            mask = torch.cat((mask, mask.new_ones((len(going), 1))), dim=1)
+            positions = positions[:, -1:] + 1
+
+
 class _Lookup:
     """Finds earlier occurrences of the last n tokens of a growing list."""
 
@@ -147,9 +207,17 @@ def _choices(model: Any, cache: Any, tokens: list[int], keep: int) -> list[int]:
 
     with torch.inference_mode():
         ids = torch.tensor([tokens], device=model.device)  # (1, n)
-        logits = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep).logits  # (1, keep, v)
+        logits = model(
+            input_ids=ids, use_cache=True, logits_to_keep=keep, **{_cache_keyword(model): cache}
+        ).logits  # (1, keep, v)
         chosen: list[int] = logits[0, -keep:].argmax(dim=-1).tolist()
     return chosen
+
+
+def _cache_keyword(model: Any) -> str:
+    """Returns what a model calls its cache: transformers 5.24 renames it, one architecture after the other."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "cache" if "cache" in inspect.signature(inner.forward).parameters else "past_key_values"
 
 
 def _keeps_everything(layer: Any) -> bool:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from data.errors import InputError
+from rag.generators.adapters import NO_ADAPTER, shipped_adapter
 from rag.generators.base import Generator
 
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]+:.+")
@@ -12,7 +13,7 @@ _PROVIDER = re.compile(r"[a-z][a-z0-9_]+:.+")
 def make_generator(
     spec: str,
     *,
-    adapter: Path | None = None,
+    adapter: Path | str | None = None,
     base_url: str | None = None,
     device: str | None = None,
     quantization: str | None = None,
@@ -22,7 +23,8 @@ def make_generator(
     Args:
         spec: "extractive", "smollm2", "provider:model" for a LangChain chat model, a local folder, or a Hugging Face
             id.
-        adapter: PEFT adapter folder, for a local model.
+        adapter: PEFT adapter folder, for a local model; the one shipped for it by default, and "none" for the model as
+            it comes.
         base_url: Address of a compatible server, for a LangChain chat model.
         device: "cpu", "cuda"..., for a local model.
         quantization: "nf4", for a local model on CUDA.
@@ -30,7 +32,11 @@ def make_generator(
     Raises:
         InputError: The options do not go together, or the generator cannot be set up.
     """
-    local_only = {"adapter": adapter, "device": device, "quantization": quantization}
+    local_only = {
+        "adapter": None if str(adapter) == NO_ADAPTER else adapter,
+        "device": device,
+        "quantization": quantization,
+    }
     if not spec.strip():
         raise InputError("the generator has no name")
     if spec == "extractive":
@@ -46,7 +52,13 @@ def make_generator(
     _refuse({"base_url": base_url}, f"{spec} runs here")
     from rag.generators.transformers_model import TransformersGenerator
 
-    return TransformersGenerator(spec, adapter=adapter, device=device, quantization=quantization)
+    return TransformersGenerator(spec, adapter=_adapter(spec, adapter), device=device, quantization=quantization)
+
+
+def _adapter(spec: str, named: Path | str | None) -> Path | None:
+    if named is None:
+        return shipped_adapter(spec)
+    return None if str(named) == NO_ADAPTER else Path(named)
 
 
 def _refuse(options: dict[str, Path | str | None], reason: str) -> None:

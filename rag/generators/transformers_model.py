@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data.chat import END_OF_TURN, prompt_ids
 from data.errors import AdapterMismatchError, DobaeError, GenerationError, InputError, ModelNotFoundError
-from data.prompts import plain_prompt
-from data.types import Message
+from data.tokenizer_files import load_tokenizer
 from rag.generators.adapters import check_model, check_names, read_card
 from rag.generators.base import GenerationRequest
-from rag.generators.decoding import Decoding, greedy_spans
+from rag.generators.decoding import Decoding, greedy_batch, greedy_spans
+from rag.generators.revisions import find_base
 from rag.generators.textstream import RepetitionGuard, TextDecoder
 from rag.model_conversion import quiet_progress
-from rag.model_store import DEFAULT_MODEL, find
+from rag.model_store import DEFAULT_MODEL
 
 QUANTIZATIONS = ("nf4",)
 
@@ -62,7 +63,7 @@ class TransformersGenerator:
         self._card = read_card(adapter.expanduser()) if adapter is not None else None
         if self._card is not None:
             check_names(self._card, model)
-        self._folder = find(model)
+        self._folder = find_base(model, self._card.folder if self._card is not None else None)
         self._device = device
         self._quantization = quantization
         if device is not None:
@@ -97,12 +98,7 @@ class TransformersGenerator:
             GenerationError: The prompt does not fit, or the model failed.
         """
         loaded = self._ensure()
-        prompt = _encode(loaded.tokenizer, request.messages)
-        if loaded.context is not None and len(prompt) + request.max_new_tokens > loaded.context:
-            raise GenerationError(
-                f"the prompt has {len(prompt)} tokens and the answer may take {request.max_new_tokens}, "
-                f"more than the {loaded.context} of {self.name}; show fewer examples"
-            )
+        prompt = self._prompt(loaded, request)
         decoder, guard = TextDecoder(loaded.tokenizer), RepetitionGuard()
         spans = greedy_spans(
             loaded.model,
@@ -124,6 +120,52 @@ class TransformersGenerator:
         if rest := guard.finish():
             yield rest
 
+    def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[str]:
+        """Answers several requests at once, each cut where it begins to repeat itself, as a stream is.
+
+        Args:
+            requests: At least one, all with the same `max_new_tokens`.
+
+        Raises:
+            GenerationError: A prompt does not fit, or the model failed.
+        """
+        loaded = self._ensure()
+        prompts = [self._prompt(loaded, request) for request in requests]
+        decoders = [TextDecoder(loaded.tokenizer) for _ in requests]
+        guards = [RepetitionGuard() for _ in requests]
+        texts = [""] * len(requests)
+
+        def push(number: int, token: int) -> bool:
+            texts[number] += guards[number].push(decoders[number].push([token]))
+            return guards[number].looping
+
+        try:
+            with self._step:
+                greedy_batch(
+                    loaded.model,
+                    prompts,
+                    stop_ids=loaded.stop_ids,
+                    max_new_tokens=requests[0].max_new_tokens,
+                    threads=self._decoding.prefill_threads,
+                    push=push,
+                )
+        except RuntimeError as error:
+            raise GenerationError(f"{self.name} failed: {_one_line(error)}") from error
+        return [text + guard.finish() for text, guard in zip(texts, guards, strict=True)]
+
+    def count_tokens(self, text: str) -> int:
+        """Returns how many of the model's tokens a text takes."""
+        return len(self._ensure().tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _prompt(self, loaded: _Loaded, request: GenerationRequest) -> list[int]:
+        prompt = prompt_ids(loaded.tokenizer, request.messages)
+        if loaded.context is not None and len(prompt) + request.max_new_tokens > loaded.context:
+            raise GenerationError(
+                f"the prompt has {len(prompt)} tokens and the answer may take {request.max_new_tokens}, "
+                f"more than the {loaded.context} of {self.name}; show fewer examples"
+            )
+        return prompt
+
     def _ensure(self) -> _Loaded:
         with self._loading:
             if self._loaded is None:
@@ -132,7 +174,6 @@ class TransformersGenerator:
 
     def _load(self) -> _Loaded:
         import torch
-        from transformers import AutoTokenizer
 
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         if device.startswith("cuda") and not torch.cuda.is_available():
@@ -140,7 +181,7 @@ class TransformersGenerator:
         self._needs_cuda(device)
         try:
             with quiet_progress():
-                tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
+                tokenizer = load_tokenizer(self._folder)
                 model = self._load_model(device)
         except DobaeError:
             raise
@@ -216,45 +257,8 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     ids: set[int] = set()
     for value in (model.generation_config.eos_token_id, model.config.eos_token_id, tokenizer.eos_token_id):
         ids.update(value if isinstance(value, list) else [] if value is None else [value])
-    end_of_turn = tokenizer.get_vocab().get("<|im_end|>")
+    end_of_turn = tokenizer.get_vocab().get(END_OF_TURN)
     return frozenset(ids if end_of_turn is None else {*ids, end_of_turn})
-
-
-def _encode(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """Renders messages to token ids, with the chat template where there is one."""
-    from jinja2 import TemplateError
-
-    safe = [{"role": role, "content": _without_special_tokens(content, tokenizer)} for role, content in messages]
-    if not tokenizer.chat_template:
-        plain = plain_prompt(
-            [Message(message.role, new["content"]) for message, new in zip(messages, safe, strict=True)]
-        )
-        return list(tokenizer(plain)["input_ids"])
-    try:
-        return _templated(tokenizer, safe)
-    except TemplateError:  # Some templates know no system role: its text opens the user's message.
-        text = "\n\n".join(message["content"] for message in safe)
-        try:
-            return _templated(tokenizer, [{"role": "user", "content": text}])
-        except TemplateError as error:
-            raise GenerationError(f"the model's chat template failed: {_one_line(error)}") from error
-
-
-def _templated(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
-    # Templates that know no `enable_thinking` ignore it; reasoning models answer at once.
-    rendered = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, return_dict=True, enable_thinking=False
-    )
-    return list(rendered["input_ids"])
-
-
-def _without_special_tokens(text: str, tokenizer: Any) -> str:
-    """Removes spelled-out special tokens: a stored answer must not end the user's turn or open a system one."""
-    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    while any(token in text for token in special):
-        for token in special:
-            text = text.replace(token, "")
-    return text
 
 
 def _one_line(error: BaseException) -> str:

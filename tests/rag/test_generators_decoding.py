@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import pytest
 
-from rag.generators.decoding import Decoding, _Lookup, greedy_spans
+from rag.generators.decoding import Decoding, _Lookup, greedy_batch, greedy_spans
 
 NOTHING = frozenset[int]()
 
@@ -128,6 +129,7 @@ def test_thread_counts_hold_for_the_step_alone(tiny_model: Any, monkeypatch: pyt
     seen = []
     forward = type(tiny_model).forward
 
+    @wraps(forward)
     def watched(self: Any, **inputs: Any) -> Any:
         seen.append(torch.get_num_threads())
         return forward(self, **inputs)
@@ -144,3 +146,28 @@ def test_thread_counts_hold_for_the_step_alone(tiny_model: Any, monkeypatch: pyt
     for _ in stream:
         assert torch.get_num_threads() == before
     assert seen == [2, 1, 1]
+
+
+def batch(model: Any, prompts: list[list[int]], count: int, stop: frozenset[int] = NOTHING) -> list[list[int]]:
+    made: list[list[int]] = [[] for _ in prompts]
+
+    def push(number: int, token: int) -> bool:
+        made[number].append(token)
+        return False
+
+    greedy_batch(model, prompts, stop_ids=stop, max_new_tokens=count, threads=1, push=push)
+    return made
+
+
+def test_a_batch_of_unequal_prompts_gives_what_each_gives_alone(tiny_model: Any) -> None:
+    prompts = [list(range(10, 50)), [7, 9, 11], [start % 90 + 20 for start in range(75)]]
+    assert batch(tiny_model, prompts, 40) == [own_greedy(tiny_model, prompt, 40) for prompt in prompts]
+
+
+def test_answers_of_a_batch_end_each_at_its_own_stop(tiny_model: Any) -> None:
+    prompts = [list(range(10, 50)), [7, 9, 11]]
+    alone = [own_greedy(tiny_model, prompt, 40) for prompt in prompts]
+    # A token of one answer that the other does not have within 40 tokens.
+    stop = next(token for token in alone[0][3:] if token not in alone[1])
+    expected = alone[0][: alone[0].index(stop)]
+    assert batch(tiny_model, prompts, 40, frozenset([stop])) == [expected, alone[1]]

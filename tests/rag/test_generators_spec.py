@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from data.errors import InputError, ModelNotFoundError
+from data.prompts import PROMPT_VERSION
+from rag.generators import transformers_model
+from rag.generators.adapters import check_names, read_card, shipped_adapter
 from rag.generators.extractive import ExtractiveGenerator
 from rag.generators.langchain_chat import LangChainChatGenerator
 from rag.generators.spec import make_generator
@@ -20,6 +23,31 @@ def test_each_kind_of_spec_makes_its_generator(tiny_folder: Path) -> None:
     chat = make_generator("openai:gpt-4o-mini", base_url="http://127.0.0.1:1/v1")
     assert isinstance(chat, LangChainChatGenerator)
     assert chat.name == "openai:gpt-4o-mini"
+
+
+def test_the_shipped_adapter_is_used_unless_another_or_none_is_named(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[Path | None] = []
+    monkeypatch.setattr(
+        transformers_model.TransformersGenerator, "__init__", lambda *_, adapter, **__: named.append(adapter)
+    )
+    for adapter in (None, "none", tmp_path / "mine"):
+        make_generator("smollm2", adapter=adapter)
+    make_generator(str(tiny_folder))
+    shipped = shipped_adapter("smollm2")
+    assert shipped is not None
+    assert read_card(shipped).base_model == "smollm2"
+    assert named == [shipped, None, tmp_path / "mine", None]
+
+
+def test_the_shipped_adapter_is_small_and_of_this_prompt() -> None:
+    shipped = shipped_adapter("smollm2")
+    assert shipped is not None
+    card = read_card(shipped)
+    check_names(card, "smollm2")
+    assert card.prompt_version == PROMPT_VERSION
+    assert sum(path.stat().st_size for path in shipped.iterdir()) <= 20_000_000
 
 
 def test_a_default_that_was_never_pulled_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

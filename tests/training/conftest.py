@@ -10,7 +10,8 @@ from data.types import QAGroup
 from data.writers import write_groups_csv
 from index.encoders import base as encoders
 from index.encoders.base import HashEncoder
-from training.config import TrainConfig, parse_config
+from training.config import TrainConfig
+from training.config_file import parse_config
 
 CHATML = (
     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n'}}"

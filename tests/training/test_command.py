@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
-from training.config import preset_names
+from training.config_file import preset_names
 from ui.cli.train_command import app
 
 RUNNER = CliRunner()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import InputError
-from training.config import PRESETS, find_config, parse_config, preset_names, read_config
+from training.config_file import PRESETS, find_config, parse_config, preset_names, read_config
 
 GOOD = {"model": {"base": "smollm2"}, "adapter": {"targets": ["q_proj"]}, "data": {"files": ["qa.csv"]}}
 

@@ -114,6 +114,23 @@ def test_held_out_rows_ask_as_inference_does(many_groups: tuple[QAGroup, ...]) -
         assert row.prompt == grounded_messages(item.question, examples_of(item.hits[:3]))
 
 
+def test_reach_draws_the_near_misses_from_more_than_the_nearest(many_groups: tuple[QAGroup, ...]) -> None:
+    nearest_only = replace(PLAIN, grounded=0, closed_book=0, compound=0, unanswerable=1, examples=2, examples_least=0)
+    asked = _asked(many_groups)
+    by_id = {item.group.id: [hit.group.id for hit in item.near_misses] for item in asked}
+    seen: dict[int, set[int]] = {}
+    for reach in (0, 5):
+        rows = draw_rows(asked, replace(nearest_only, rows=60, reach=reach), 0)
+        seen[reach] = {by_id[row.asked[0]].index(name) for row in rows for name in row.shown}
+    assert seen == {0: {0, 1}, 5: {0, 1, 2, 3, 4}}
+
+
+def test_short_rows_show_and_teach_the_shortest_reference(many_groups: tuple[QAGroup, ...]) -> None:
+    groups = tuple(replace(group, answers=(*group.answers, "짧다.")) for group in many_groups)
+    rows = draw_rows(_asked(groups), replace(PLAIN, answers="any", shortest=1.0), 0)
+    assert {row.completion.split(" [")[0] for row in _kind(rows, "grounded")} == {"짧다."}
+
+
 def test_too_few_groups_are_said(many_groups: tuple[QAGroup, ...]) -> None:
     lonely = [Asked(many_groups[0], "왜?", (_asked(many_groups)[0].own,))]
     with pytest.raises(InputError, match="too few groups for"):

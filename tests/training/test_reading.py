@@ -45,8 +45,8 @@ def test_rows_choose_among_other_records(tmp_path: Path) -> None:
     assert {row.shown.index(row.asked[0]) for row in grounded} == {0, 1, 2}
     for row in grounded:
         assert row.completion.endswith(f"[{row.shown.index(row.asked[0]) + 1}]")
-        examples, question = row.prompt[1].content.split("\n\n질문: ")
-        assert question not in examples
+        opening, examples, _ = row.prompt[1].content.split("\n\n")
+        assert opening.removeprefix("질문: ") not in examples
     for row in refused:
         assert row.completion == REFUSAL
         assert row.asked[0] not in row.shown

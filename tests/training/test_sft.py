@@ -37,7 +37,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, groups_file: Path, base: Pa
     from index.encoders import base as encoders
     from index.encoders.base import HashEncoder
     from tests.training.conftest import table
-    from training.config import parse_config
+    from training.config_file import parse_config
 
     sections = table(groups_file, base, tmp_path_factory.mktemp("learnt") / "run")
     sections["mix"]["rows"] = 120
@@ -101,7 +101,7 @@ from pathlib import Path
 from index.encoders import base as encoders
 encoders.make_encoder = lambda _settings: encoders.HashEncoder()
 from tests.training.conftest import table
-from training.config import parse_config
+from training.config_file import parse_config
 from training.sft import run
 sections = table(Path({str(groups_file)!r}), Path({str(base)!r}), Path({str(tmp_path / "killed")!r}))
 sections["optimisation"]["epochs"] = 2.0
@@ -154,6 +154,40 @@ def test_full_disk_leaves_the_last_good_checkpoint(make_config: Any, monkeypatch
     with pytest.raises(TrainingError, match=r"No space left.*the last good checkpoint is checkpoint-5"):
         _go(config)
     assert [path.name for path in (config.out / "checkpoints").iterdir()] == ["checkpoint-5"]
+
+
+def test_full_disk_at_the_end_keeps_the_checkpoint_from_which_a_resume_only_writes(
+    make_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    config = make_config()
+    save = PeftModel.save_pretrained
+
+    def full(self: Any, folder: Any, *arguments: Any, **options: Any) -> None:
+        if "checkpoint" in str(folder):
+            save(self, folder, *arguments, **options)
+        else:
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PeftModel, "save_pretrained", full)
+        with pytest.raises(TrainingError, match=r"adapter could not be written .*No space left.*free some space"):
+            _go(config, max_steps=4)
+    assert {path.name for path in config.out.iterdir()} == {"run.json", "checkpoints"}
+    said: list[str] = []
+    resumed = _go(config, max_steps=4, resume=True, say=said.append)
+    assert "checkpoint-4 is the last step already; nothing is left to train" in said
+    assert resumed.report["steps"] == 4
+    assert list(_losses(resumed.report)) == [1, 2, 3, 4]
+    assert (resumed.adapter / "adapter_model.safetensors").is_file()
+    assert resumed.report["unmoved_adapters"] == []
+
+
+def test_folder_that_cannot_be_made_is_one_line(make_config: Any) -> None:
+    with pytest.raises(InputError, match=r"cannot make /proc/nowhere .* choose another --out"):
+        _go(make_config(output={"dir": "/proc/nowhere"}), max_steps=1)
 
 
 def test_loss_that_is_no_number_stops_the_run(make_config: Any) -> None:

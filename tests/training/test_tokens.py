@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from data.chat import prompt_ids, stop_token
 from data.errors import InputError
 from data.prompts import Example, closed_book_messages, grounded_messages
 from data.types import Message
-from rag.generators.transformers_model import _encode
 from training.examples import Row
-from training.tokens import IGNORED, encode_row, encode_rows, stop_token
+from training.tokens import IGNORED, encode_row, encode_rows
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ class _Plain:
 def test_prompt_tokens_are_those_inference_sends(row: Row, plain: bool, tokenizer: Any) -> None:
     used = _Plain(tokenizer) if plain else tokenizer
     encoded = encode_row(row, used)
-    assert list(encoded.input_ids[: encoded.prompt_length]) == _encode(used, row.prompt)
+    assert list(encoded.input_ids[: encoded.prompt_length]) == prompt_ids(used, row.prompt)
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -90,4 +90,4 @@ def test_template_without_system_role_gets_its_text_in_the_users(tokenizer: Any)
         "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
     )
     encoded = encode_row(ROWS[0], strict)
-    assert list(encoded.input_ids[: encoded.prompt_length]) == _encode(strict, ROWS[0].prompt)
+    assert list(encoded.input_ids[: encoded.prompt_length]) == prompt_ids(strict, ROWS[0].prompt)

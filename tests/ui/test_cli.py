@@ -13,6 +13,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STARTER = ROOT / "data" / "starter" / "qa.csv"
+QUOTED = ("--generator", "extractive")
 
 
 def dobae(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -76,12 +77,12 @@ def test_search_of_a_file_keeps_its_order(kb: Path, small_file: Path, tmp_path: 
 
 def test_ask_answers_cites_and_shows_the_sources(kb: Path, small_file: Path) -> None:
     identifier, question = _first_question(small_file)
-    shown = dobae("ask", question, "--kb", kb)
+    shown = dobae("ask", *QUOTED, question, "--kb", kb)
     assert shown.returncode == 0, shown.stderr
     assert "[1]" in shown.stdout
     assert "근거 사례" in shown.stdout
     assert identifier in shown.stdout
-    record = json.loads(dobae("ask", question, "--kb", kb, "--json").stdout)
+    record = json.loads(dobae("ask", *QUOTED, question, "--kb", kb, "--json").stdout)
     assert record["generator"] == "extractive"
     assert record["parts"][0]["citations"] == [{"marker": 1, "group_id": identifier, "supported": True}]
 
@@ -89,18 +90,18 @@ def test_ask_answers_cites_and_shows_the_sources(kb: Path, small_file: Path) -> 
 def test_ask_of_a_file_goes_on_where_it_was_killed(kb: Path, tmp_path: Path) -> None:
     questions, out = tmp_path / "q.txt", tmp_path / "a.jsonl"
     questions.write_text("벽지가 왜 들뜨나요?\n곰팡이가 생겼어요\n벽지 이음매가 벌어져요\n", "utf-8")
-    assert dobae("ask", "--questions", questions, "--out", out, "--kb", kb).returncode == 0
+    assert dobae("ask", *QUOTED, "--questions", questions, "--out", out, "--kb", kb).returncode == 0
     whole = out.read_bytes()
     lines = whole.splitlines(keepends=True)
     assert len(lines) == 3
     out.write_bytes(lines[0] + lines[1][:30])
-    result = dobae("ask", "--questions", questions, "--out", out, "--kb", kb)
+    result = dobae("ask", *QUOTED, "--questions", questions, "--out", out, "--kb", kb)
     assert "1 of 3" in result.stderr
     again = [json.loads(line) for line in out.read_bytes().splitlines()]
     assert [record["question"] for record in again] == questions.read_text("utf-8").split("\n")[:3]
     other = tmp_path / "other.txt"
     other.write_text("다른 질문입니다?\n", "utf-8")
-    refused = dobae("ask", "--questions", other, "--out", out, "--kb", kb)
+    refused = dobae("ask", *QUOTED, "--questions", other, "--out", out, "--kb", kb)
     assert refused.returncode == 2
     assert "line 1" in refused.stderr
 
@@ -164,7 +165,7 @@ def _assert_one_line(result: subprocess.CompletedProcess[str]) -> None:
         (("ask", "?!…"), "no letter"),
         (("search", "   "), "empty"),
         (("ask", "벽지?", "--example", "longest"), "medoid"),
-        (("ask", "벽지?", "--no-retrieval"), "without retrieval"),
+        (("ask", "벽지?", "--no-retrieval", *QUOTED), "without retrieval"),
         (("ask", "벽지?", "--generator", "no-such/model"), "no-such/model"),
         (("ask", "벽지?", "--generator", "smollm2"), "dobae models pull"),
         (("ask",), "QUESTION"),
@@ -188,7 +189,7 @@ def test_a_damaged_or_missing_base_is_one_line(kb: Path, tmp_path: Path) -> None
     good = vectors.read_bytes()
     try:
         vectors.write_bytes(good[:-4])
-        damaged = dobae("ask", "벽지?", "--kb", kb)
+        damaged = dobae("ask", *QUOTED, "벽지?", "--kb", kb)
         _assert_one_line(damaged)
         assert vectors.name in damaged.stderr
         assert "rebuild" in damaged.stderr
@@ -222,7 +223,7 @@ def test_answers_never_take_the_place_of_a_strangers_file(kb: Path, tmp_path: Pa
     notes = tmp_path / "notes.txt"
     notes.write_text("my precious notes")
     for out in (notes, questions, Path("/dev/full")):
-        _assert_one_line(dobae("ask", "--questions", questions, "--out", out, "--kb", kb))
+        _assert_one_line(dobae("ask", *QUOTED, "--questions", questions, "--out", out, "--kb", kb))
     assert notes.read_text() == "my precious notes"
     assert questions.read_text("utf-8") == "벽지가 왜 들뜨나요?"
 
@@ -255,5 +256,5 @@ def test_usage_errors_are_one_line(kb: Path) -> None:
 def test_json_of_a_file_is_json_alone(kb: Path, tmp_path: Path) -> None:
     questions = tmp_path / "q.txt"
     questions.write_text("벽지가 왜 들뜨나요?", "utf-8")
-    result = dobae("ask", "--questions", questions, "--out", tmp_path / "a.jsonl", "--kb", kb, "--json")
+    result = dobae("ask", *QUOTED, "--questions", questions, "--out", tmp_path / "a.jsonl", "--kb", kb, "--json")
     assert json.loads(result.stdout)["answers"] == 1

@@ -216,13 +216,14 @@ _SAME = {
 }
 
 
-def architecture(model: str) -> Architecture:
+def architecture(model: str, revision: str = "") -> Architecture:
     """Dimensions of a model: from the table, else from its `config.json` (a directory, or the hub's local cache).
 
     Nothing is downloaded.
 
     Args:
         model: Hub id or directory.
+        revision: Revision of a hub id that is not in the table; empty for the main branch.
 
     Returns:
         The dimensions.
@@ -238,7 +239,7 @@ def architecture(model: str) -> Architecture:
             return row
     path = Path(model) / "config.json"
     if not path.is_file():
-        path = _cached_config(model)
+        path = _cached_config(model, revision)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -248,13 +249,13 @@ def architecture(model: str) -> Architecture:
     return from_config(model, config)
 
 
-def _cached_config(model: str) -> Path:
+def _cached_config(model: str, revision: str) -> Path:
     """The hub cache's `config.json` of a model."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(model, "config.json")
+        found = try_to_load_from_cache(model, "config.json", revision=revision or None)
     except HFValidationError:
         found = None
     if not isinstance(found, str):

@@ -32,6 +32,7 @@ class PlanInput:
         attention: The kernel: "sdpa-mem-efficient" (a T4's best), "sdpa-math" (quadratic) or "flash".
         world_size: Devices; each holds everything (data parallel).
         budget_gib: Usable memory of one device, in GiB.
+        revision: Revision of a hub id whose cached `config.json` is read; empty for the main branch.
     """
 
     model: str
@@ -50,6 +51,7 @@ class PlanInput:
     attention: str = "sdpa-mem-efficient"
     world_size: int = 1
     budget_gib: float = 15.0
+    revision: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what cannot be planned, all problems at once.

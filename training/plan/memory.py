@@ -73,7 +73,7 @@ def predict(run: PlanInput, arch: Architecture | None = None) -> Prediction:
     Raises:
         InputError: The model is unknown here, or has no such target module.
     """
-    arch = arch or architecture(run.model)
+    arch = arch or architecture(run.model, run.revision)
     trained = adapter_parameters(arch, run)
     element = DTYPE_BYTES[run.adapter_dtype]
     parts = [*_weights(arch, run), Part("adapter", trained * element, f"{trained:,} parameters, {run.adapter_dtype}")]

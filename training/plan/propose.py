@@ -64,7 +64,7 @@ def plan(run: PlanInput, arch: Architecture | None = None) -> Plan:
     Raises:
         InputError: The model is unknown here, or has no such target module.
     """
-    arch = arch or architecture(run.model)
+    arch = arch or architecture(run.model, run.revision)
     prediction = predict(run, arch)
     proposal = None
     if prediction.total_gib > run.budget_gib:

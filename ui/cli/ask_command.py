@@ -43,7 +43,10 @@ def ask(
             help="extractive, smollm2, a Hugging Face name, a path, or PROVIDER:MODEL such as openai:gpt-4o-mini.",
         ),
     ] = DEFAULT_GENERATOR,
-    adapter: Annotated[Path | None, typer.Option("--adapter", help="Directory of a PEFT adapter.")] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option("--adapter", help="Directory of a PEFT adapter; none: the model as it comes."),
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="Address of an OpenAI-compatible server for PROVIDER:MODEL.")
     ] = None,

@@ -2,29 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from ui.cli.options import JsonOption
 from ui.cli.progress import note, progress_bar
+from ui.cli.run_by_default import RunByDefault
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
 
 
-class _RunByDefault(TyperGroup):
-    """Takes a first argument that names no command for the configuration of `run`."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            args = ["run", *args]
-        return super().resolve_command(ctx, args)
-
-
 app = typer.Typer(
-    cls=_RunByDefault,
+    cls=RunByDefault,
     help="Fine-tune the answering model: `dobae train CONFIG` (a TOML file or a preset), plan its memory, export it.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -50,7 +41,7 @@ def run(
     settings = _read(config, out)
     from rag.model_store import find
 
-    base = find(settings.model.base)
+    base = find(settings.model.base, settings.model.revision)
     from training.sft import run as train
 
     with progress_bar("training") as bar:
@@ -62,14 +53,16 @@ def run(
             progress=lambda _what, done, total: bar(done, total),
             say=note,
         )
+    if not result.main:
+        return
     report = result.report
     if as_json:
         typer.echo(json.dumps({"adapter": str(result.adapter), **report}, ensure_ascii=False))
         return
-    best = report["best_held_out_loss"]
+    best, speed = report["best_held_out_loss"], report["tokens_per_second"]
     typer.echo(
         f"{result.adapter}: {report['steps']} steps, best held-out loss "
-        f"{'not measured' if best is None else f'{best:.4f}'}, {report['tokens_per_second']} tokens/s"
+        f"{'not measured' if best is None else f'{best:.4f}'}" + ("" if speed is None else f", {speed} tokens/s")
     )
     typer.echo(f'try it: dobae ask --generator {settings.model.base} --adapter {result.adapter} "질문"')
 
@@ -113,7 +106,7 @@ def export(
 
     from data.errors import InputError
     from rag.generators.adapters import check_names, read_card
-    from rag.model_store import find
+    from rag.generators.revisions import find_base
 
     if dtype not in ("bfloat16", "float16"):
         raise InputError(f"--dtype {dtype!r} is unknown; choose bfloat16 or float16")
@@ -122,10 +115,12 @@ def export(
     if name is None:
         raise InputError(f"the adapter in {adapter} does not say which base it is for; name it with --base")
     check_names(card, name)
-    from training.export import Format, push
+    from training.export import Format, hub_token, push
     from training.export import export as merge
 
-    folder = find(name)
+    if push_to:
+        hub_token()  # asked for before the minutes that a merge takes
+    folder = find_base(name, adapter)
     made = merge(adapter, folder, card.base_model or name, out, dtype=cast(Format, dtype), say=note)
     address = push(out, push_to, private=not public) if push_to else None
     if as_json:
@@ -142,7 +137,7 @@ def export(
 @app.command()
 def presets(as_json: JsonOption = False) -> None:
     """List the presets."""
-    from training.config import PRESETS, preset_names
+    from training.config_file import PRESETS, preset_names
 
     names = preset_names()
     if as_json:
@@ -154,7 +149,7 @@ def presets(as_json: JsonOption = False) -> None:
 
 
 def _read(config: str, out: Path | None) -> "TrainConfig":
-    from training.config import find_config, read_config
+    from training.config_file import find_config, read_config
 
     settings = read_config(find_config(config))
     return settings if out is None else settings.with_out(out)

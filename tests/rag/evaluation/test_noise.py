@@ -1,9 +1,8 @@
 """Misspelling is seeded, and leaves a question recognisable."""
 
-from noise import misspelt_all
-
 from data.types import QAGroup
 from index.korean import jamo_ngrams
+from rag.evaluation.noise import misspelt_all
 
 
 def test_copies_depend_on_question_and_seed_alone(starter_groups: tuple[QAGroup, ...]) -> None:

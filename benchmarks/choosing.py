@@ -1,0 +1,206 @@
+"""Measures whether a tuned model answers from the right example, and says so when there is none.
+
+    python benchmarks/choosing.py                                   # the shipped adapter, the starter base
+    python benchmarks/choosing.py --adapter runs/mine/adapter       # an adapter that `dobae train` made
+    python benchmarks/choosing.py qa.csv --adapter ... --all        # a file that the adapter never saw
+
+Only groups that the adapter's `training.json` names as held out are asked (all of them with --all, for another file).
+Each wording is asked of a knowledge base that does not hold it; the examples are the group itself and the retriever's
+own near misses, in the retriever's order but for the place of the right group, which is set. "none" shows near misses
+only. "joined" sends two questions in one message through the whole pipeline.
+
+An answer is right when every sentence cites the right example, and that example alone supports it.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from common import Interval, bootstrap_mean, environment, note, parser, read_file, table, write_json
+
+from data.errors import DobaeError, InputError
+from data.types import Hit, QAGroup
+from index.building import build_knowledge_base
+from index.encoders.base import Encoder, EncoderSettings, make_encoder
+from index.knowledge_base import open_knowledge_base
+from index.retriever import Retriever
+from rag.answer import Sentence
+from rag.generators.adapters import shipped_adapter
+from rag.generators.base import GenerationRequest, Generator
+from rag.generators.spec import make_generator
+from rag.pipeline import PipelineSettings, QAPipeline, is_refusal
+from rag.support import judge
+from training.near_misses import Asked, MemoEncoder, ask_all
+
+SHOWN = 3
+PLACES = {"first": 0, "second": 1, "third": 2}
+
+
+class Outcome(NamedTuple):
+    """What a model said to one question."""
+
+    group: str
+    kind: str
+    right: bool
+    refused: bool
+    text: str
+
+
+def arranged(asked: Asked, kind: str) -> tuple[Hit, ...]:
+    """Three examples: the right group at its place among the nearest near misses, or near misses alone."""
+    misses = list(asked.near_misses)
+    if kind == "none":
+        return tuple(misses[:SHOWN])
+    if kind == "as ranked":
+        keep = {hit.group.id for hit in misses[: SHOWN - 1]} | {asked.group.id}
+        return tuple(hit for hit in asked.hits if hit.group.id in keep)
+    shown = misses[: SHOWN - 1]
+    shown.insert(PLACES[kind], asked.own)
+    return tuple(shown)
+
+
+def answers_from(sentences: Sequence[Sentence], marker: int) -> bool:
+    """Says whether every sentence cites that example alone and is supported by it."""
+    return bool(sentences) and all(each.markers == (marker,) and each.supported for each in sentences)
+
+
+def answer(generator: Generator, asked: Asked, kind: str) -> Outcome:
+    """Asks one question with its examples arranged."""
+    hits = arranged(asked, kind)
+    request = GenerationRequest.of(asked.question, hits)
+    text = "".join(generator.stream(request)).strip()
+    refused = is_refusal(text)
+    marker = next((number for number, hit in enumerate(hits, 1) if hit.group.id == asked.group.id), 0)
+    right = refused if kind == "none" else not refused and answers_from(judge(text, request), marker)
+    return Outcome(asked.group.id, kind, right, refused, text)
+
+
+def joined(
+    generator: Generator, groups: Sequence[QAGroup], ids: Sequence[str], encoder: Encoder, seed: int
+) -> Iterator[Outcome]:
+    """Sends the first wordings of two groups in one message; the searched base does not hold those wordings."""
+    of_id = {group.id: group for group in groups}
+    chosen = [of_id[name] for name in ids if len(of_id[name].questions) > 1]
+    random.Random(seed).shuffle(chosen)
+    asked_ids = {group.id for group in chosen}
+    searched = [replace(group, questions=group.questions[1:]) if group.id in asked_ids else group for group in groups]
+    with tempfile.TemporaryDirectory(prefix="dobae-joined-") as temp:
+        build_knowledge_base(Path(temp) / "kb", searched, encoder)
+        base = open_knowledge_base(Path(temp) / "kb", encoder)
+        pipeline = QAPipeline(Retriever(base), generator, PipelineSettings(top_k=SHOWN))
+        for first, second in zip(chosen[::2], chosen[1::2], strict=False):
+            given = pipeline.ask(f"{_ended(first.questions[0])} 그리고 {second.questions[0]}")
+            cited = [part.sentences and all(each.supported for each in part.sentences) for part in given.parts]
+            whole = len(given.parts) == 2 and all(cited)
+            yield Outcome(
+                first.id, "joined", bool(whole), any(part.abstained for part in given.parts), given.to_json()["answer"]
+            )
+        base.store.close()
+
+
+def _ended(question: str) -> str:
+    return question if question.rstrip()[-1] in "?.!" else f"{question}?"
+
+
+def held_out_ids(adapter: Path, groups: Sequence[QAGroup]) -> list[str]:
+    """The groups an adapter never saw, by its own report.
+
+    Raises:
+        InputError: The adapter has no report, or held out none of these groups.
+    """
+    report = adapter / "training.json"
+    if not report.is_file():
+        raise InputError(f"{report} is missing: which groups the adapter never saw is not known; give --all to ask all")
+    named = set(json.loads(report.read_text("utf-8"))["splits"]["held_out"])
+    ids = [group.id for group in groups if group.id in named]
+    if not ids:
+        raise InputError(f"{report} names none of this file's groups as held out; give --all to ask all of them")
+    return ids
+
+
+def measure(
+    generator: Generator, asked: Sequence[Asked], kinds: Sequence[str], progress: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Asks every question in every arrangement."""
+    found = []
+    for number, item in enumerate(asked):
+        for kind in kinds:
+            found.append(answer(generator, item, kind))
+            progress(found[-1])
+        note(f"{number + 1}/{len(asked)} questions")
+    return found
+
+
+def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Shares by arrangement, with intervals over groups."""
+    rows = []
+    for kind in dict.fromkeys(outcome.kind for outcome in outcomes):
+        of_kind = [outcome for outcome in outcomes if outcome.kind == kind]
+        clusters = [outcome.group for outcome in of_kind]
+        rows.append(
+            {
+                "examples": kind,
+                "questions": len(of_kind),
+                "right": _share([outcome.right for outcome in of_kind], clusters),
+                "refused": _share([outcome.refused for outcome in of_kind], clusters),
+            }
+        )
+    return rows
+
+
+def _share(values: Sequence[bool], clusters: Sequence[str]) -> Interval:
+    return bootstrap_mean(np.array(values, dtype=np.float64), clusters=clusters)
+
+
+def main() -> None:
+    """Runs the benchmark."""
+    options = parser(__doc__)
+    options.add_argument("--generator", default="smollm2")
+    options.add_argument("--adapter", type=Path, default=None, help="the shipped one by default")
+    options.add_argument("--all", action="store_true", help="ask all groups: the adapter never saw this file")
+    options.add_argument("--questions", type=int, default=60, help="questions asked in each arrangement")
+    options.add_argument("--kinds", nargs="+", default=["first", "second", "third", "none"])
+    options.add_argument("--no-joined", action="store_true")
+    options.add_argument("--show", action="store_true", help="print what was answered wrongly")
+    args: argparse.Namespace = options.parse_args()
+    groups = read_file(args.file)
+    adapter = args.adapter or shipped_adapter(args.generator)
+    ids = [group.id for group in groups] if args.all else held_out_ids(adapter, groups)
+    rng = random.Random(args.seed)
+    encoder = MemoEncoder(make_encoder(EncoderSettings()))
+    asked = ask_all(groups, encoder, depth=SHOWN + 8, near_duplicate=0.95, only=set(ids))
+    asked = rng.sample(asked, min(args.questions, len(asked)))
+    generator = make_generator(args.generator, adapter=adapter)
+
+    def show(outcome: Outcome) -> None:
+        if args.show and not outcome.right:
+            note(f"  {outcome.kind} {outcome.group}: {outcome.text[:160]}")
+
+    begin = perf_counter()
+    outcomes = measure(generator, asked, args.kinds, show)
+    if not args.no_joined:
+        for outcome in joined(generator, groups, ids, encoder, args.seed):
+            outcomes.append(outcome)
+            show(outcome)
+    rows = summary(outcomes)
+    print(table(list(rows[0]), [list(row.values()) for row in rows]))
+    note(f"{generator.name}, {len(ids)} groups, {perf_counter() - begin:.0f} s, {environment()}")
+    write_json(
+        args.json,
+        {"generator": generator.name, "rows": rows, "outcomes": [outcome._asdict() for outcome in outcomes]},
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DobaeError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,1 @@
+"""Evaluation: protocols, arms, metrics, cached runs, statistics, reports, submissions."""

@@ -1,0 +1,84 @@
+"""The knowledge bases that are asked, built once and kept; every text is encoded once for all of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+from data.errors import KnowledgeBaseError
+from data.types import QAGroup
+from index.building import build_knowledge_base
+from index.encoders.base import Encoder, Progress, Vectors
+from index.encoders.cache import EmbeddingCache
+from index.knowledge_base import KnowledgeBase, open_knowledge_base
+
+
+class CachedEncoder:
+    """An encoder that asks its inner one for new questions only, across runs."""
+
+    def __init__(self, inner: Encoder, cache: EmbeddingCache) -> None:
+        self._inner = inner
+        self._cache = cache
+
+    @property
+    def spec(self) -> str:
+        """Returns the inner encoder's name."""
+        return self._inner.spec
+
+    @property
+    def dim(self) -> int:
+        """Returns the length of a vector."""
+        return self._inner.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Returns the inner encoder's identity."""
+        return self._inner.fingerprint
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encodes questions, each once ever; shape `(len(texts), dim)`."""
+        return self._cache.encode_queries(self._inner, texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Encodes passages with the inner encoder; shape `(len(texts), dim)`."""
+        return self._inner.encode_passages(texts)
+
+
+def open_bases(
+    groups_of: Mapping[str, Sequence[QAGroup]], encoder: Encoder, folder: Path, progress: Progress | None = None
+) -> dict[str, KnowledgeBase]:
+    """Opens the bases, building those that are not there yet or were made of other groups.
+
+    Args:
+        groups_of: Groups of each base.
+        encoder: Encodes the questions.
+        folder: Where they lie.
+        progress: Told how many questions of a base are encoded.
+    """
+    opened = {}
+    for name, groups in groups_of.items():
+        path = folder / f"{name}-{_digest_of(groups, encoder)}"
+        try:
+            opened[name] = open_knowledge_base(path, encoder)
+        except KnowledgeBaseError:
+            build_knowledge_base(path, groups, encoder, progress=progress)
+            opened[name] = open_knowledge_base(path, encoder)
+    return opened
+
+
+def base_digest(base: KnowledgeBase, groups: Sequence[QAGroup]) -> str:
+    """Returns a digest of what an answer may depend on: groups, encoder, analyser, weights and thresholds."""
+    manifest = base.manifest
+    parts = [
+        _digest_of(groups, base.encoder),
+        manifest.tokenizer,
+        asdict(manifest.weights),
+        asdict(manifest.calibration),
+    ]
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest_of(groups: Sequence[QAGroup], encoder: Encoder) -> str:
+    content = json.dumps([encoder.fingerprint, [asdict(group) for group in groups]], ensure_ascii=False, sort_keys=True)
+    return sha256(content.encode()).hexdigest()[:12]

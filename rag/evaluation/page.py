@@ -1,0 +1,239 @@
+"""`report.html`: one page that needs nothing beside itself. Questions and answers are others' text and are escaped."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from data.catalog import message
+from index.charts import Estimate, histogram, intervals, lines, scatter
+from index.page_parts import document, table, tiles
+from rag.evaluation.scoring import METRICS
+
+Json = dict[str, Any]
+
+
+def render_page(report: Json) -> str:
+    """Renders a report as one HTML page without scripts or outside resources."""
+    title = _text("title", name=report["name"])
+    encoder = report["metric_encoder"]
+    sections = [
+        f"<h1>{escape(title)}</h1><p class='soft'>"
+        f"{escape(_text('subtitle', digest=report['config_digest'], encoder=encoder['name']))}</p>",
+        f"<p><b>{escape(_text('proxy_warning', encoder=encoder['name']))}</b></p>" if encoder["proxy"] else "",
+        _tiles(report),
+        _plots(_text("quality"), _quality(report)),
+        _plots(_text("differences", against=report["against"]), _differences(report)),
+        _plots("", _categories(report)),
+        _plots("", [*_coverage(report), *_similarity(report)]),
+        _plots("", [*_lengths(report), *_latency(report)]),
+        _means(report),
+        _abstention(report),
+        _cost(report),
+        _cases(report, "best"),
+        _cases(report, "worst"),
+    ]
+    return document(title, sections)
+
+
+def _text(key: str, **values: object) -> str:
+    return message(f"evaluation.{key}", **values)
+
+
+def _protocol(name: str) -> str:
+    return message(f"protocol.{name}")
+
+
+def _tiles(report: Json) -> str:
+    left_out = sum(len(entry["left_out"]) for entry in report["protocols"].values())
+    boxes = [
+        (_text("questions"), f"{len(report['questions']):,}", ""),
+        (_text("arms"), str(len(report["arms"])), ""),
+        (_text("protocols"), str(len(report["protocols"])), ""),
+        (_text("main"), report["main"], ""),
+        (_text("computed"), report["against"], ""),
+    ]
+    note = f"<p class='soft'>{escape(_text('left_out', count=left_out))}</p>" if left_out else ""
+    return tiles(boxes) + note
+
+
+def _plots(heading: str, plots: list[str]) -> str:
+    if not plots:
+        return ""
+    head = f"<h2>{escape(heading)}</h2>" if heading else ""
+    return f"{head}<div class='plots wide2'>{''.join(plots)}</div>"
+
+
+def _quality(report: Json) -> list[str]:
+    plots = []
+    for protocol in report["protocols"]:
+        found = [
+            Estimate(arm, entry["value"], entry["low"], entry["high"])
+            for arm in report["means"]
+            if (entry := report["means"][arm].get(protocol, {}).get("metrics", {}).get("cosine"))
+        ]
+        if found:
+            plots.append(intervals(_protocol(protocol), found))
+    return plots
+
+
+def _differences(report: Json) -> list[str]:
+    plots = []
+    for protocol in report["protocols"]:
+        found = []
+        for entry in report["differences"]:
+            if entry["protocol"] != protocol or entry["metric"] != "cosine":
+                continue
+            if entry["against"] == report["against"]:
+                found.append(Estimate(entry["arm"], entry["value"], entry["low"], entry["high"]))
+            elif entry["arm"] == report["against"]:
+                found.append(Estimate(entry["against"], -entry["value"], -entry["high"], -entry["low"]))
+        if found:
+            plots.append(intervals(_protocol(protocol), found, zero=True))
+    return plots
+
+
+def _categories(report: Json) -> list[str]:
+    plots = []
+    for protocol in report["protocols"]:
+        found = [
+            Estimate(entry["category"], entry["value"], entry["low"], entry["high"])
+            for entry in report["category_differences"]
+            if entry["protocol"] == protocol and entry["arm"] == report["main"]
+        ]
+        if found:
+            title = _text("by_category", arm=report["main"], against=report["against"], protocol=_protocol(protocol))
+            plots.append(intervals(title, found, zero=True))
+    return plots
+
+
+def _coverage(report: Json) -> list[str]:
+    plots = []
+    for protocol in report["protocols"]:
+        series = [
+            (arm, [(coverage, quality) for coverage, quality, _ in entry.get(protocol, {}).get("points", ())])
+            for arm, entry in report["coverage"].items()
+        ]
+        if any(points for _, points in series):
+            title = _text("coverage", protocol=_protocol(protocol))
+            plots.append(lines(title, series, _text("coverage_x"), _text("coverage_y")))
+    return plots
+
+
+def _similarity(report: Json) -> list[str]:
+    main = report["main"]
+    points = [
+        (item["confidence"][main], item["scores"][main]["cosine"], f"{_protocol(item['protocol'])}: {item['question']}")
+        for item in report["questions"]
+        if item["confidence"].get(main) is not None and "cosine" in item["scores"].get(main, {})
+    ]
+    if not points:
+        return []
+    return [scatter(_text("similarity", arm=main), points, _text("similarity_x"), _text("similarity_y"))]
+
+
+def _lengths(report: Json) -> list[str]:
+    plots = []
+    for arm in report["arms"]:
+        values = [
+            item["scores"][arm]["characters"]
+            for item in report["questions"]
+            if "characters" in item["scores"].get(arm, {})
+        ]
+        if values:
+            bars, edges = np.histogram(values, bins=24)
+            plots.append(
+                histogram(_text("lengths", arm=arm), edges.tolist(), bars.tolist(), "", float(np.median(values)))
+            )
+    return plots
+
+
+def _latency(report: Json) -> list[str]:
+    plots = []
+    for arm, entry in report["timings"]["arms"].items():
+        if entry["seconds_median"] >= 0.01:
+            bars, edges = np.histogram(entry["seconds"], bins=24)
+            plots.append(
+                histogram(_text("latency", arm=arm), edges.tolist(), bars.tolist(), "s", entry["seconds_median"])
+            )
+    return plots
+
+
+def _means(report: Json) -> str:
+    parts = [f"<h2>{escape(_text('means'))}</h2>"]
+    for protocol in report["protocols"]:
+        arms = [arm for arm in report["means"] if protocol in report["means"][arm]]
+        rows = []
+        for metric in METRICS:
+            cells = [report["means"][arm][protocol]["metrics"].get(metric) for arm in arms]
+            if any(cells):
+                rows.append([message(f"metric.{metric}"), *map(_value, cells)])
+        heading = f"{_protocol(protocol)} ({report['protocols'][protocol]['asked']})"
+        parts.append(
+            f"<details open><summary>{escape(heading)}</summary>"
+            f"{table((_text('metric'), *arms), rows, numbers=len(arms))}</details>"
+        )
+    return "".join(parts)
+
+
+def _abstention(report: Json) -> str:
+    rows = [
+        [arm, _protocol(protocol), _share(shares["refused_by_threshold"]), _share(shares["refused_by_model"])]
+        for arm, entry in report["abstention"].items()
+        for protocol, shares in entry["protocols"].items()
+    ]
+    told = [
+        [arm, _text("auroc", protocol=_protocol(protocol)), f"{value:.3f}"]
+        for arm, entry in report["abstention"].items()
+        for protocol, value in entry["auroc"].items()
+    ]
+    head = (_text("arm"), _text("protocol"), _text("refused_threshold"), _text("refused_model"))
+    found = f"<h2>{escape(_text('abstention'))}</h2>{table(head, rows, numbers=2)}"
+    return found + (table((_text("arm"), _text("metric"), _text("value")), told, numbers=1) if told else "")
+
+
+def _cost(report: Json) -> str:
+    rows = [
+        [
+            arm,
+            f"{entry['seconds_median']:.2f}",
+            f"{entry['seconds_p95']:.2f}",
+            "–" if entry["first_text_median"] is None else f"{entry['first_text_median']:.2f}",
+            "–" if entry["tokens_per_second"] is None else f"{entry['tokens_per_second']:.1f}",
+            f"{entry['peak_memory_mib']:,.0f}",
+        ]
+        for arm, entry in report["timings"]["arms"].items()
+    ]
+    head = [_text(key) for key in ("arm", "seconds", "seconds_p95", "first_text", "tokens_per_second", "memory")]
+    return f"<h2>{escape(_text('cost'))}</h2>{table(head, rows, numbers=5)}"
+
+
+def _cases(report: Json, side: str) -> str:
+    chosen = report["cases"][side]
+    heading = _text(side, count=len(chosen), main=report["main"], against=report["against"])
+    if not chosen:
+        return f"<h2>{escape(heading)}</h2><p>{escape(_text('no_cases'))}</p>"
+    by_id = {item["id"]: item for item in report["questions"]}
+    parts = [f"<h2>{escape(heading)}</h2>"]
+    for line in chosen:
+        item = by_id[line["question"]]
+        rows = [[_text("reference"), "", item["references"][0]]]
+        for arm, answer in item["answers"].items():
+            rows.append([arm, f"{item['scores'][arm]['cosine']:.3f}", answer])
+        told = f"{line['gain']:+.3f} · {_protocol(item['protocol'])} · {item['question']}"
+        parts.append(
+            f"<details><summary>{escape(told)}</summary>"
+            f"{table((_text('arm'), message('metric.cosine'), ''), rows)}</details>"
+        )
+    return "".join(parts)
+
+
+def _value(entry: Json | None) -> str:
+    if not entry:
+        return "–"
+    digits = 1 if abs(entry["value"]) >= 10 else 3
+    return f"{entry['value']:.{digits}f} [{entry['low']:.{digits}f}, {entry['high']:.{digits}f}]"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"

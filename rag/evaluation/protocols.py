@@ -1,0 +1,295 @@
+"""Which questions are asked, of which base, and what a right answer is; every protocol checked for leaks.
+
+- paraphrase: the group is in the base, the asked wording is not.
+- unseen: the group is in neither the base nor any arm's training data, nor does anything near it stand there.
+- compound: two questions in one message, both groups in the base.
+- unanswerable: of this field, but no group of the base answers it.
+- out_of_domain: of another field.
+- noisy: the paraphrase questions, misspelt by rule; drawn first, so that they pair with them.
+
+Knows nothing about arms or metrics.
+"""
+
+import json
+import random
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2s, file_digest
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from data.errors import FileFormatError, InputError
+from data.joining import join_groups
+from data.readers import read_groups
+from data.settings import project_path
+from data.split import NEAR_DUPLICATE, near_duplicates, split_groups
+from data.tables import read_text
+from data.text import comparable
+from data.types import QAGroup
+from index.audit.similarity import trigram_jaccard
+from index.calibration import foreign_questions
+from rag.evaluation.config import PROTOCOLS, EvaluationConfig, Protocol, SourceSettings
+from rag.evaluation.noise import misspelt_all
+
+FULL, REMOVED = "full", "held_out_removed"
+ANSWERABLE: tuple[Protocol, ...] = ("paraphrase", "compound", "noisy")
+"""Protocols whose questions the base answers."""
+
+UNANSWERABLE: tuple[Protocol, ...] = ("unanswerable", "out_of_domain")
+"""Protocols whose questions should be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """One question of one protocol.
+
+    Attributes:
+        id: Protocol and a digest of the question and its groups.
+        protocol: Name of the protocol.
+        question: As it is asked.
+        targets: Ids of the groups that answer it, in the order of its parts; empty where none does.
+        references: Right answers; empty where none is to be given.
+        category: Category of the first target.
+        base: Name of the base it is asked of.
+        removed: Ids of groups that are not found for this question though they are in its base.
+    """
+
+    id: str
+    protocol: Protocol
+    question: str
+    targets: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    category: str = ""
+    base: str = FULL
+    removed: tuple[str, ...] = ()
+
+    @property
+    def cluster(self) -> str:
+        """Returns what the statistics draw together: questions of the same groups."""
+        return "+".join(sorted(self.targets)) or self.id
+
+    @property
+    def in_base(self) -> bool:
+        """Whether the groups that answer it are in its base."""
+        return bool(self.targets) and self.base == FULL and not self.removed
+
+
+class Leak(NamedTuple):
+    """A question left out because it would have been answered by what it must not meet."""
+
+    protocol: str
+    question: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """Everything that is asked.
+
+    Attributes:
+        questions: In the order of the protocols.
+        bases: Groups of each base that is asked.
+        available: Sound questions of each protocol, of which the asked ones were drawn.
+        leaks: Questions left out.
+        files: Digest of each file, by the name the configuration gives it.
+        notes: What the readers changed.
+        held_out: Number of groups in no base of the unseen protocol.
+    """
+
+    questions: tuple[AskedQuestion, ...]
+    bases: dict[str, tuple[QAGroup, ...]]
+    available: dict[str, int]
+    leaks: tuple[Leak, ...]
+    files: dict[str, str]
+    notes: tuple[str, ...]
+    held_out: int
+
+
+def draw_questions(config: EvaluationConfig, trained: Collection[str] = ()) -> QuestionSet:
+    """Draws the questions of a configuration.
+
+    Args:
+        config: Files, limits and seeds.
+        trained: Ids of groups that some arm was trained on; they are never asked as unseen.
+
+    Raises:
+        InputError: A file cannot be used, or a protocol that is wanted has no question.
+    """
+    source = config.source
+    read = read_groups(project_path(source.file))
+    split = split_groups(read.groups, held_out=source.held_out, seed=source.split_seed)
+    bases = {FULL: _indexed(read.groups, source), REMOVED: _indexed(split.train, source)}
+    drawn: list[AskedQuestion] = []
+    available: dict[str, int] = {}
+    leaks: list[Leak] = []
+    for protocol in PROTOCOLS:
+        limit = config.limit(protocol)
+        if not limit:
+            continue
+        checker = _LeakCheck(bases, trained)
+        sound = [item for item in _candidates(protocol, config, read.groups, split.held_out) if checker.passes(item)]
+        leaks += checker.leaks
+        if not sound:
+            raise InputError(f"protocol {protocol} has no question in these files; set protocols.{protocol} to 0")
+        available[protocol] = len(sound)
+        # Noisy questions are drawn as their paraphrases are, so that the two pair.
+        stream = "paraphrase" if protocol == "noisy" else protocol
+        chance = random.Random(f"{config.protocols.seed}/{stream}")  # noqa: S311 - a reproducible draw, not a secret
+        order = chance.sample(range(len(sound)), len(sound))[:limit]
+        drawn += [sound[position] for position in sorted(order)]
+    names = dict.fromkeys(name for name in (source.file, source.questions, source.foreign) if name)
+    return QuestionSet(
+        tuple(drawn),
+        {name: groups for name, groups in bases.items() if any(item.base == name for item in drawn)},
+        available,
+        tuple(leaks),
+        {name: _sha256(project_path(name)) for name in names},
+        (*read.notes, *([f"{len(read.rejects)} rows rejected"] if read.rejects else [])),
+        len(split.held_out),
+    )
+
+
+def _indexed(groups: Iterable[QAGroup], source: SourceSettings) -> tuple[QAGroup, ...]:
+    if source.questions:
+        return tuple(groups)
+    number = source.index_wording
+    return tuple(replace(group, questions=(group.questions[:number][-1],)) for group in groups)
+
+
+def _candidates(
+    protocol: Protocol, config: EvaluationConfig, groups: Sequence[QAGroup], held_out: Sequence[QAGroup]
+) -> Iterator[AskedQuestion]:
+    source = config.source
+    written = source.questions and protocol in {"paraphrase", "noisy", "compound", "unanswerable"}
+    if protocol == "out_of_domain":
+        yield from (_of(protocol, record["question"]) for record in _records(source.foreign, protocol))
+    elif protocol == "noisy":
+        plain = list(_candidates("paraphrase", config, groups, held_out))
+        texts = misspelt_all([item.question for item in plain], config.protocols.seed)
+        for item, text in zip(plain, texts, strict=True):
+            yield replace(item, id=_id(protocol, text, item.targets), protocol=protocol, question=text)
+    elif written:
+        by_id = {group.id: group for group in groups}
+        for record in _records(source.questions, protocol):
+            ids = record.get("group_ids") or [record[key] for key in ("group_id",) if key in record]
+            missing = [name for name in ids if name not in by_id]
+            if missing:
+                raise InputError(f"{source.questions}: group {missing[0]} is not in {source.file}")
+            yield _of(protocol, record["question"], [by_id[name] for name in ids])
+    elif protocol == "compound":
+        having = [replace(group, questions=(wording,)) for group, wording in _asked_wordings(groups, source)]
+        by_id = {group.id: group for group in groups}
+        for joined in join_groups(having, seed=config.protocols.seed).joined:
+            yield _of(protocol, joined.question, [by_id[name] for name in joined.group_ids])
+    elif protocol == "paraphrase":
+        yield from (_of(protocol, wording, [group]) for group, wording in _asked_wordings(groups, source))
+    elif protocol == "unseen" and source.unseen == "leave_one_out":
+        near: dict[str, set[str]] = {group.id: {group.id} for group in groups}
+        for first, second in near_duplicates(groups):
+            near[first].add(second)
+            near[second].add(first)
+        for group, wording in _asked_wordings(groups, source):
+            yield replace(_of(protocol, wording, [group]), removed=tuple(sorted(near[group.id])))
+    elif protocol == "unseen":
+        for group, wording in _asked_wordings(held_out, source):
+            yield replace(_of(protocol, wording, [group]), base=REMOVED)
+    else:
+        for group, wording in _asked_wordings(held_out, source):
+            yield replace(_of(protocol, wording, [group]), targets=(), references=(), base=REMOVED)
+
+
+def _asked_wordings(groups: Iterable[QAGroup], source: SourceSettings) -> Iterator[tuple[QAGroup, str]]:
+    number = source.ask_wording
+    return ((group, group.questions[number - 1]) for group in groups if len(group.questions) >= number)
+
+
+def _of(protocol: Protocol, question: str, groups: Sequence[QAGroup] = ()) -> AskedQuestion:
+    targets = tuple(group.id for group in groups)
+    return AskedQuestion(
+        _id(protocol, question, targets),
+        protocol,
+        question,
+        targets,
+        tuple(" ".join(texts) for texts in zip(*(group.answers for group in groups), strict=False)),
+        groups[0].category if groups else "",
+    )
+
+
+def _id(protocol: str, question: str, targets: Sequence[str]) -> str:
+    digest = blake2s("\x1f".join((question, *targets)).encode(), digest_size=5).hexdigest()
+    return f"{protocol}-{digest}"
+
+
+def _records(name: str, kind: str) -> list[dict[str, Any]]:
+    path = project_path(name)
+    records = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            record["kind"], record["question"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise FileFormatError(f"{path}, line {number}: is not a question with its kind: {error}") from None
+        if record["kind"] == kind:
+            records.append(record)
+    return records
+
+
+class _LeakCheck:
+    """Tells sound questions from those that meet in the base what they must not.
+
+    Attributes:
+        leaks: Those that did not pass.
+    """
+
+    def __init__(self, bases: dict[str, tuple[QAGroup, ...]], trained: Collection[str]) -> None:
+        self.leaks: list[Leak] = []
+        self._trained = trained
+        self._bases = bases
+        self._exact = {name: _owners(groups, "questions") for name, groups in bases.items()}
+        self._answers = {name: _owners(groups, "answers") for name, groups in bases.items()}
+        self._foreign = {comparable(text) for text in foreign_questions()}
+
+    def passes(self, item: AskedQuestion) -> bool:
+        """Says whether a question may be asked, and notes why not."""
+        reason = self._reason(item)
+        if reason:
+            self.leaks.append(Leak(item.protocol, item.question, reason))
+        return not reason
+
+    def _reason(self, item: AskedQuestion) -> str:
+        removed = set(item.removed)
+        if self._exact[item.base].get(comparable(item.question), removed) - removed:
+            return "stands in the base word for word"
+        if item.in_base:
+            return ""
+        near = any(
+            trigram_jaccard(text, item.question) >= NEAR_DUPLICATE
+            for group in self._bases[item.base]
+            if group.id not in removed
+            for text in group.questions
+        )
+        if near:
+            return "nearly stands in the base"
+        if any(self._answers[item.base].get(comparable(text), removed) - removed for text in item.references):
+            return "finds its answer in the base"
+        if item.protocol == "unseen" and any(name in self._trained for name in item.targets):
+            return "is of a group that was trained on"
+        if item.protocol == "out_of_domain" and comparable(item.question) in self._foreign:
+            return "took part in the calibration"
+        return ""
+
+
+def _owners(groups: Iterable[QAGroup], field: Literal["questions", "answers"]) -> dict[str, set[str]]:
+    """Returns the ids of the groups that hold each text, spaces and marks left out."""
+    owners: dict[str, set[str]] = {}
+    for group in groups:
+        for text in getattr(group, field):
+            owners.setdefault(comparable(text), set()).add(group.id)
+    return owners
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

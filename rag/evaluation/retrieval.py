@@ -1,0 +1,113 @@
+"""A retriever that ranks as an arm says: as shipped, by one signal alone, by an oracle, or by chance."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from data.types import Hit
+from index.encoders.base import Vectors
+from index.fusion import FusionWeights, Ranked
+from index.knowledge_base import KnowledgeBase
+from index.retriever import Retriever, RetrieverSettings
+from rag.evaluation.config import ArmSettings
+from rag.pipeline import fitting_hits
+
+_WORDS_ALONE = 1e4
+"""Factor on the lexical weights by which words decide, and the cosine only between equals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What one part of a question found, to the depth of the evaluation.
+
+    Attributes:
+        group_ids: Best first.
+        scores: Their cosines.
+    """
+
+    group_ids: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+class ArmRetriever(Retriever):
+    """Searches for one arm, and remembers each ranking deeper than the examples it hands out.
+
+    Attributes:
+        rankings: One a search since the last `begin`.
+    """
+
+    def __init__(self, base: KnowledgeBase, arm: ArmSettings, depth: int, group_numbers: dict[str, int]) -> None:
+        """Prepares the searches of one arm in one base.
+
+        Args:
+            base: The base.
+            arm: How to rank, order and show.
+            depth: Groups kept of a ranking.
+            group_numbers: Position of each group of the base by its id.
+        """
+        weights = None
+        if arm.retrieval == "lexical":
+            shipped = base.manifest.weights
+            weights = FusionWeights(
+                shipped.morphemes * _WORDS_ALONE, shipped.fragments * _WORDS_ALONE, shipped.heads * _WORDS_ALONE
+            )
+        settings = RetrieverSettings(arm.k, arm.example, arm.retrieval != "dense", weights)
+        super().__init__(base, settings)
+        self.rankings: list[Ranking] = []
+        self._arm = arm
+        self._depth = max(depth, arm.k)
+        self._numbers = group_numbers
+        self._targets: tuple[str, ...] = ()
+        self._removed: frozenset[str] = frozenset()
+        self._chance = random.Random(0)  # noqa: S311 - reproducible draws, not secrets
+
+    def begin(self, targets: Sequence[str], removed: Sequence[str], seed: str) -> None:
+        """Forgets the last question.
+
+        Args:
+            targets: Groups that answer the next one, for the oracle.
+            removed: Groups that are not to be found for it.
+            seed: Seed of what is drawn for it.
+        """
+        self.rankings = []
+        self._targets = tuple(targets)
+        self._removed = frozenset(removed)
+        self._chance = random.Random(seed)  # noqa: S311 - reproducible draws, not secrets
+
+    def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
+        """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""
+        if self._arm.retrieval == "random":
+            others = [number for name, number in self._numbers.items() if name not in self._removed]
+            ranked = self._hits_of_groups(self._chance.sample(others, min(self._depth, len(others))), vector)
+        else:
+            found = super().hits_of_vector(question, vector, self._depth + len(self._removed))
+            ranked = [hit for hit in found if hit.group.id not in self._removed][: self._depth]
+        if self._arm.retrieval == "oracle":
+            right = self._hits_of_groups([self._numbers[name] for name in self._targets], vector)
+            right.sort(key=lambda hit: -hit.score)
+            ranked = [*right, *(hit for hit in ranked if hit.group.id not in self._targets)][: self._depth]
+        self.rankings.append(
+            Ranking(tuple(hit.group.id for hit in ranked), tuple(round(hit.score, 6) for hit in ranked))
+        )
+        return self._shown(ranked[: top_k or self._arm.k])
+
+    def _shown(self, hits: list[Hit]) -> list[Hit]:
+        """Puts the examples in the arm's order; what would not fit is left out before, not after."""
+        chosen = list(fitting_hits(tuple(hits)))
+        if self._arm.order == "reversed":
+            chosen.reverse()
+        elif self._arm.order == "shuffled":
+            self._chance.shuffle(chosen)
+        return [replace(hit, rank=rank) for rank, hit in enumerate(chosen, 1)]
+
+    def _hits_of_groups(self, numbers: Sequence[int], vector: Vectors) -> list[Hit]:
+        rows, cosines = [], []
+        for number in numbers:
+            positions = np.flatnonzero(self.base.group_of_row == number)
+            found = self.base.vectors.cosines(vector, positions)
+            best = int(found.argmax())
+            rows.append(int(positions[best]))
+            cosines.append(float(found[best]))
+        return self.hits_of_rows(Ranked(np.array(rows, dtype=np.int64), np.array(cosines, dtype=np.float32)))

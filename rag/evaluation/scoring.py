@@ -1,0 +1,156 @@
+"""Scores of every answer: beside its references, of what was found for it, of its citations, of its length."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import log2
+from statistics import fmean
+
+import numpy as np
+
+from index.encoders.base import Progress, Vectors
+from index.encoders.cache import EmbeddingCache
+from rag.evaluation.answering import Asking
+from rag.evaluation.citation_metrics import CitationCounts, count_citations
+from rag.evaluation.journal import Record
+from rag.evaluation.metric_encoders import MetricEncoder
+from rag.evaluation.protocols import AskedQuestion
+from rag.evaluation.text_metrics import chrf, distinct, longest_repeat, rouge_l
+
+Scores = dict[str, float]
+"""Score by metric; a metric that does not apply is absent."""
+
+QUALITY = ("cosine", "rouge_l", "chrf")
+RETRIEVAL = ("recall_1", "recall_3", "recall_5", "mrr", "ndcg_10")
+CITATIONS = ("citation_recall", "citation_precision", "support", "invalid_markers")
+TEXT = ("distinct_1", "distinct_2", "longest_repeat", "characters", "tokens", "answered")
+METRICS = (*QUALITY, *RETRIEVAL, *CITATIONS, *TEXT)
+
+
+class Scorer:
+    """Scores answers, encoding every text once."""
+
+    def __init__(self, metric: MetricEncoder, cache: EmbeddingCache) -> None:
+        self.metric = metric
+        self._cache = cache
+        self._vectors: dict[str, Vectors] = {}
+
+    def encode(self, texts: Iterable[str], progress: Progress | None = None) -> None:
+        """Encodes texts ahead of scoring, in one go."""
+        missing = [text for text in dict.fromkeys(texts) if text and text not in self._vectors]
+        vectors = self._cache.encode_queries(self.metric.encoder, missing, progress)
+        self._vectors.update(zip(missing, vectors, strict=True))
+
+    def cosine(self, text: str, references: Sequence[str]) -> float:
+        """Returns the mean cosine of a text with its references, each clipped at 0; 0 for no text."""
+        if not text:
+            return 0.0
+        self.encode((text, *references))
+        vector = self._vectors[text]
+        return fmean(max(0.0, float(np.dot(vector, self._vectors[reference]))) for reference in references)
+
+    def score(self, item: AskedQuestion, record: Record) -> Scores:
+        """Scores one answer."""
+        scores: Scores = {"answered": float(not record["abstained"])}
+        text = record["text"]
+        if item.references:
+            scores["cosine"] = self.cosine(text, item.references)
+            scores["rouge_l"] = rouge_l(text, item.references) if text else 0.0
+            scores["chrf"] = chrf(text, item.references)
+        if item.in_base and all(part["ranking"] is not None for part in record["parts"]):
+            scores.update(_retrieval(item, record))
+        if text:
+            scores.update(_of_text(text))
+            scores.update(_citations(record))
+        scores["characters"] = float(len(text))
+        if record["tokens"] is not None:
+            scores["tokens"] = float(record["tokens"])
+        return {name: round(value, 6) for name, value in scores.items()}
+
+
+def score_all(
+    askings: Sequence[Asking],
+    answers: Mapping[str, Record],
+    scorer: Scorer,
+    *,
+    encoding: Progress | None = None,
+    progress: Progress | None = None,
+) -> dict[str, dict[str, Scores]]:
+    """Scores everything; an arm asked with several seeds gets the mean over them.
+
+    Args:
+        askings: Everything that was asked.
+        answers: Their records by key.
+        scorer: Scores one answer.
+        encoding: Told how many of the new texts are encoded.
+        progress: Told how many answers are scored.
+
+    Returns:
+        Scores by arm and question id.
+    """
+    texts = [answers[asking.key]["text"] for asking in askings if asking.item.references]
+    references = [text for asking in askings for text in asking.item.references]
+    scorer.encode([*references, *texts], encoding)
+    drawn: dict[str, dict[str, list[Scores]]] = {}
+    known: dict[tuple[str, str], Scores] = {}
+    for done, asking in enumerate(askings, 1):
+        key = (asking.key, asking.item.id)
+        if key not in known:
+            known[key] = scorer.score(asking.item, answers[asking.key])
+        drawn.setdefault(asking.arm.settings.name, {}).setdefault(asking.item.id, []).append(known[key])
+        if progress:
+            progress(done, len(askings))
+    return {
+        arm: {question: _mean(scores) for question, scores in of_question.items()} for arm, of_question in drawn.items()
+    }
+
+
+def _mean(scores: Sequence[Scores]) -> Scores:
+    return {
+        name: round(fmean(values), 6)
+        for name in METRICS
+        if (values := [score[name] for score in scores if name in score])
+    }
+
+
+def _of_text(text: str) -> Scores:
+    scores = {"longest_repeat": float(longest_repeat(text))}
+    for size in (1, 2):
+        share = distinct(text, size)
+        if share is not None:
+            scores[f"distinct_{size}"] = share
+    return scores
+
+
+def _retrieval(item: AskedQuestion, record: Record) -> Scores:
+    """Ranks of the right groups, each the best over the parts; of two groups the mean."""
+    ranks = [
+        min(
+            (part["ranking"].index(target) + 1 for part in record["parts"] if target in part["ranking"]),
+            default=0,
+        )
+        for target in item.targets
+    ]
+    scores = {f"recall_{depth}": fmean(float(0 < rank <= depth) for rank in ranks) for depth in (1, 3, 5)}
+    scores["mrr"] = fmean(1 / rank if rank else 0.0 for rank in ranks)
+    # With one right group the ideal gain is 1.
+    scores["ndcg_10"] = fmean(1 / log2(1 + rank) if 0 < rank <= 10 else 0.0 for rank in ranks)
+    return scores
+
+
+def _citations(record: Record) -> Scores:
+    parts = [part for part in record["parts"] if part["answer"] and part["examples"]]
+    if not parts:
+        return {}
+    raw = record["raw"] if len(record["raw"]) == len(record["parts"]) else [part["answer"] for part in record["parts"]]
+    counts = CitationCounts()
+    for part, said in zip(record["parts"], raw, strict=True):
+        if part["answer"] and part["examples"]:
+            counts += count_citations(part["answer"], said, part["examples"])
+    scores = {}
+    if counts.sentences:
+        scores["citation_recall"] = counts.recalled / counts.sentences
+        scores["support"] = counts.supported / counts.sentences
+    if counts.markers:
+        scores["citation_precision"] = counts.precise / counts.markers
+    if counts.written:
+        scores["invalid_markers"] = counts.invalid / counts.written
+    return scores

@@ -1,0 +1,70 @@
+"""Comparisons pair questions, and the gate closes on what it was told to watch."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import InputError
+from index.encoders.base import HashEncoder
+from rag.evaluation.comparing import apply_rule, check_comparable, compare, parse_rule
+from rag.evaluation.config import EvaluationConfig
+from rag.evaluation.metric_encoders import MetricEncoder
+from rag.evaluation.running import evaluate
+
+
+@pytest.fixture
+def report(config: EvaluationConfig, tmp_path: Path, metric: MetricEncoder) -> dict[str, Any]:
+    return evaluate(config, tmp_path, encoder=HashEncoder(), metric=metric).report
+
+
+def lowered(report: dict[str, Any], by: float) -> dict[str, Any]:
+    copy = deepcopy(report)
+    for item in copy["questions"]:
+        if "cosine" in item["scores"].get("extractive", {}):
+            item["scores"]["extractive"]["cosine"] -= by
+    return copy
+
+
+def test_a_report_does_not_differ_from_itself(report: dict[str, Any]) -> None:
+    assert check_comparable(report, report) == []
+    assert all(change.difference == (0.0, 0.0, 0.0) for change in compare(report, report))
+
+
+@pytest.mark.parametrize(("by", "broken"), [(0.02, True), (0.01, True), (0.009, False), (-0.05, False)])
+def test_a_drop_closes_the_gate_from_its_size_on(report: dict[str, Any], by: float, broken: bool) -> None:
+    change, fails = apply_rule(parse_rule("extractive.cosine drops 0.01"), report, lowered(report, by))
+    assert fails is broken
+    assert change.difference.value == pytest.approx(-by)
+
+
+def test_a_rise_is_watched_for_as_well(report: dict[str, Any]) -> None:
+    rule = parse_rule("extractive.paraphrase.cosine rises 0.01")
+    assert apply_rule(rule, report, lowered(report, -0.05))[1]
+    assert not apply_rule(rule, report, lowered(report, 0.05))[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("extractive.cosine falls 0.01", "is no rule"),
+        ("extractive.cosin drops 0.01", "did you mean cosine"),
+        ("extractive.unsen.cosine drops 0.01", "did you mean unseen"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_refused(text: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        parse_rule(text)
+
+
+def test_an_arm_that_is_missing_is_no_pass(report: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="arm extractiv is not in both reports"):
+        apply_rule(parse_rule("extractiv.cosine drops 0.01"), report, report)
+
+
+def test_scores_of_different_encoders_are_not_compared(report: dict[str, Any]) -> None:
+    other = deepcopy(report)
+    other["metric_encoder"]["fingerprint"] = "another"
+    with pytest.raises(InputError, match="different encoders"):
+        check_comparable(report, other)

@@ -1,0 +1,60 @@
+"""Settings: a file with mistakes is refused once, with all of them; every preset can be read."""
+
+from typing import Any
+
+import pytest
+
+from data.errors import InputError
+from rag.evaluation.config import find_config, parse_config, preset_names, read_config
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_sound(name: str) -> None:
+    config = read_config(find_config(name))
+    assert config.arms
+    assert config.main != config.against
+
+
+def test_the_default_asks_150_questions_of_five_arms() -> None:
+    config = read_config(find_config("default"))
+    asked = sum(
+        config.limit(name) for name in ("paraphrase", "unseen", "compound", "unanswerable", "out_of_domain", "noisy")
+    )
+    assert (asked, len(config.arms)) == (150, 5)
+
+
+def test_all_mistakes_are_named_at_once(world: dict[str, Any]) -> None:
+    world["protocol"] = {}
+    world["source"]["heldout"] = 0.1
+    world["statistics"]["draws"] = "two"
+    world["arms"][1] |= {"k": 0, "retreival": "dense"}
+    with pytest.raises(InputError) as caught:
+        parse_config(world, "test")
+    told = str(caught.value)
+    assert "[protocol] is unknown (did you mean protocols?)" in told
+    assert "source.heldout is unknown (did you mean held_out?)" in told
+    assert "statistics.draws is 'two'" in told
+    assert "arms.extractive.retreival is unknown (did you mean retrieval?)" in told
+
+
+@pytest.mark.parametrize(
+    ("arm", "told"),
+    [
+        ({"name": "extractive", "generator": "extractive"}, "stands there twice"),
+        ({"name": "a.b", "generator": "extractive"}, "may hold letters"),
+        ({"name": "x", "generator": "extractive", "retrieval": "none"}, "needs a retrieval"),
+        ({"name": "x", "batch": 4}, 'needs a local model and retrieval = "none"'),
+        ({"name": "x", "generator": "extractive", "protocols": ["unsen"]}, "did you mean unseen?"),
+    ],
+)
+def test_arms_that_make_no_sense_are_refused(world: dict[str, Any], arm: dict[str, Any], told: str) -> None:
+    world["arms"].append(arm)
+    with pytest.raises(InputError, match=told.replace("?", r"\?")):
+        parse_config(world, "test")
+
+
+def test_the_digest_follows_settings_and_not_the_name(world: dict[str, Any]) -> None:
+    digest = parse_config(world, "one").digest()
+    assert parse_config(world, "two").digest() == digest
+    world["protocols"]["seed"] = 1
+    assert parse_config(world, "one").digest() != digest

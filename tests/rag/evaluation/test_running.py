@@ -1,0 +1,153 @@
+"""A whole evaluation on a small world: the same twice, nothing computed twice, nothing skipped in silence."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import AdapterMismatchError, InputError
+from index.encoders.base import HashEncoder
+from rag.evaluation import answering
+from rag.evaluation.arms import prepare_arms
+from rag.evaluation.config import EvaluationConfig, parse_config
+from rag.evaluation.metric_encoders import MetricEncoder
+from rag.evaluation.report import read_report, write_report
+from rag.evaluation.running import JOURNAL, Evaluation, evaluate
+
+
+def run(config: EvaluationConfig, out: Path) -> Evaluation:
+    return evaluate(config, out, encoder=HashEncoder(), metric=MetricEncoder(HashEncoder(512), "hash", proxy=True))
+
+
+def without_timings(out: Path) -> str:
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    del report["timings"]
+    return json.dumps(report, ensure_ascii=False)
+
+
+def test_two_runs_write_the_same_bytes_but_for_timings(config: EvaluationConfig, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_report(run(config, tmp_path / name).report, tmp_path / name)
+    assert without_timings(tmp_path / "one") == without_timings(tmp_path / "two")
+
+
+def test_a_second_run_computes_nothing(config: EvaluationConfig, tmp_path: Path) -> None:
+    first = run(config, tmp_path)
+    again = run(config, tmp_path)
+    assert first.computed > 0
+    assert again.computed == 0
+    del first.report["timings"], again.report["timings"]
+    assert first.report == again.report
+
+
+def test_a_run_cut_short_goes_on_where_it_stopped(
+    config: EvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(config, tmp_path / "whole")
+    lines = (tmp_path / "whole" / JOURNAL).read_bytes().splitlines(keepends=True)
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    # A kill while the ninth answer was being written.
+    (begun / JOURNAL).write_bytes(b"".join(lines[:8]) + lines[8][:40])
+    asked: list[str] = []
+    ask = answering.QAPipeline.ask
+
+    def counted(self: Any, question: str) -> Any:
+        asked.append(question)
+        return ask(self, question)
+
+    monkeypatch.setattr(answering.QAPipeline, "ask", counted)
+    resumed = run(config, begun)
+    assert resumed.computed == len(asked) == len(lines) - 8
+    del whole.report["timings"], resumed.report["timings"]
+    assert whole.report == resumed.report
+
+
+def test_changed_settings_of_one_arm_leave_the_others_answers_in_use(
+    world: dict[str, Any], config: EvaluationConfig, tmp_path: Path
+) -> None:
+    run(config, tmp_path)
+    world["arms"][1]["example"] = "shortest"
+    again = run(parse_config(world, "test"), tmp_path)
+    assert 0 < again.computed <= sum(config.limit(name) for name in again.report["protocols"])
+
+
+def test_the_oracle_finds_everything_and_chance_little(config: EvaluationConfig, tmp_path: Path) -> None:
+    means = run(config, tmp_path).report["means"]
+    recall = {arm: means[arm]["paraphrase"]["metrics"]["recall_1"]["value"] for arm in means}
+    assert recall["oracle"] == 1.0
+    assert recall["random"] < 0.5
+    # What is not in the base cannot be shown by an oracle either.
+    assert "unseen" not in means["oracle"]
+
+
+def test_every_mean_and_difference_has_its_interval(config: EvaluationConfig, tmp_path: Path) -> None:
+    report = run(config, tmp_path).report
+    entries = [
+        entry for arm in report["means"].values() for protocol in arm.values() for entry in protocol["metrics"].values()
+    ]
+    assert entries
+    assert report["differences"]
+    assert all(entry["low"] <= entry["value"] + 1e-6 and entry["value"] <= entry["high"] + 1e-6 for entry in entries)
+    assert all(0 < entry["p"] <= entry["p_holm"] <= 1 for entry in report["differences"])
+
+
+def test_leaving_one_out_finds_neither_the_group_nor_its_neighbours(
+    change: Callable[..., EvaluationConfig], tmp_path: Path
+) -> None:
+    config = change("source", unseen="leave_one_out")
+    report = run(config, tmp_path).report
+    unseen = {item["question"]: item["targets"][0] for item in report["questions"] if item["protocol"] == "unseen"}
+    records = [
+        record
+        for line in (tmp_path / JOURNAL).read_text("utf-8").splitlines()
+        for record in json.loads(line)["answers"]
+        if record["parts"][0]["text"] in unseen
+    ]
+    hidden = [record for record in records if unseen[record["parts"][0]["text"]] not in record["parts"][0]["ranking"]]
+    assert len(hidden) >= len(unseen)
+
+
+def test_a_missing_adapter_is_an_error_that_names_the_arm(world: dict[str, Any], tmp_path: Path) -> None:
+    world["arms"].append({"name": "tuned", "generator": "smollm2", "adapter": str(tmp_path / "nowhere")})
+    with pytest.raises(InputError, match="arm tuned: no adapter in"):
+        prepare_arms(parse_config(world, "test").arms)
+
+
+def test_an_adapter_of_another_model_is_an_error_that_names_the_arm(world: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}", "utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    (folder / "dobae_adapter.json").write_text('{"base_model": "someone/else"}', "utf-8")
+    world["arms"].append({"name": "tuned", "generator": "smollm2", "adapter": str(folder)})
+    with pytest.raises(AdapterMismatchError, match=r"arm tuned: .*someone/else"):
+        prepare_arms(parse_config(world, "test").arms)
+
+
+def test_a_damaged_journal_is_refused_and_kept(config: EvaluationConfig, tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_text("no journal\n", "utf-8")
+    with pytest.raises(InputError, match="line 1: is not a line of a journal"):
+        run(config, tmp_path)
+    assert (tmp_path / JOURNAL).read_text("utf-8") == "no journal\n"
+
+
+def test_the_page_escapes_what_others_wrote_and_names_the_proxy(
+    world: dict[str, Any], config: EvaluationConfig, tmp_path: Path
+) -> None:
+    path = Path(world["source"]["file"])
+    path.write_text(path.read_text("utf-8").replace("바탕", "<script>alert(1)</script> 바탕"), "utf-8")
+    write_report(run(config, tmp_path).report, tmp_path)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "대용 인코더(hash)" in page
+    assert "proxy" in (tmp_path / "report.md").read_text("utf-8")
+
+
+def test_a_report_of_another_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"schema": "dobae.evaluation/0"}', "utf-8")
+    with pytest.raises(InputError, match=r"has schema 'dobae\.evaluation/0'"):
+        read_report(tmp_path)

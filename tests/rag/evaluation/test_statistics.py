@@ -1,0 +1,86 @@
+"""The statistics are right: intervals cover, tests keep their level, metrics count."""
+
+import numpy as np
+import pytest
+
+from rag.evaluation import statistics
+
+RANKS = np.array([1, 2, 0, 5])
+
+
+def test_recall_counts_only_found_ranks_within_depth() -> None:
+    assert statistics.recall_at(RANKS, 1).tolist() == [1, 0, 0, 0]
+    assert statistics.recall_at(RANKS, 5).tolist() == [1, 1, 0, 1]
+
+
+def test_reciprocal_rank_of_the_unfound_is_zero() -> None:
+    assert statistics.reciprocal_ranks(RANKS).tolist() == [1, 0.5, 0, 0.2]
+
+
+def test_auroc_is_one_when_separate_and_half_when_equal() -> None:
+    assert statistics.auroc(np.array([0.9, 0.8]), np.array([0.1, 0.7])) == 1.0
+    assert statistics.auroc(np.array([0.5, 0.5]), np.array([0.5])) == 0.5
+    assert statistics.auroc(np.array([0.2, 0.8]), np.array([0.5])) == 0.5
+
+
+def test_bootstrap_interval_agrees_with_the_normal_one() -> None:
+    values = np.repeat([0.0, 1.0], [100, 300])
+    interval = statistics.bootstrap_mean(values, samples=4_000, seed=1)
+    half_width = 1.96 * np.sqrt(0.75 * 0.25 / 400)
+    assert interval.value == 0.75
+    # The Monte Carlo error of a quantile from 4,000 samples is a twentieth of the half-width.
+    assert interval.low == pytest.approx(0.75 - half_width, abs=half_width / 5)
+    assert interval.high == pytest.approx(0.75 + half_width, abs=half_width / 5)
+
+
+def test_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    intervals = [statistics.bootstrap_mean(rng.normal(size=60), samples=400, seed=run) for run in range(300)]
+    covered = np.mean([interval.low <= 0 <= interval.high for interval in intervals])
+    # Nominal 0.95, percentile intervals of 60 values fall slightly short; 0.89 is four standard errors off.
+    assert covered >= 0.89
+
+
+def test_questions_of_one_group_count_as_one_draw() -> None:
+    values = np.tile([0.0, 1.0], 50).repeat(4)
+    clusters = [f"g{number // 4}" for number in range(400)]
+    alone = statistics.bootstrap_mean(values, seed=0)
+    tied = statistics.bootstrap_mean(values, clusters=clusters, seed=0)
+    assert tied.value == alone.value
+    # Four perfect copies carry no more evidence than one: the interval is twice as wide.
+    assert (tied.high - tied.low) / (alone.high - alone.low) == pytest.approx(2, rel=0.15)
+
+
+def test_bootstrap_of_equal_values_has_no_width_and_repeats_by_seed() -> None:
+    assert statistics.bootstrap_mean(np.ones(10)) == (1.0, 1.0, 1.0)
+    values = np.random.default_rng(0).normal(size=50)
+    assert statistics.bootstrap_mean(values, seed=4) == statistics.bootstrap_mean(values, seed=4)
+
+
+def test_permutation_test_keeps_its_level_under_no_difference() -> None:
+    rng = np.random.default_rng(5)
+    p_values = [statistics.permutation_p(rng.normal(size=30), flips=400, seed=run) for run in range(300)]
+    # At level 0.05 fifteen of 300 are expected; 32 is four and a half standard errors more.
+    assert sum(p <= 0.05 for p in p_values) < 32
+
+
+def test_permutation_test_finds_a_steady_difference_and_is_never_zero() -> None:
+    p = statistics.permutation_p(np.full(20, 0.1), flips=1_000)
+    assert 0 < p < 0.01
+
+
+def test_permutation_test_flips_whole_groups() -> None:
+    # One group asked forty times is one piece of evidence: nothing can be concluded from it.
+    assert statistics.permutation_p(np.full(40, 0.1), clusters=["one"] * 40) == 1.0
+
+
+def test_holm_multiplies_the_smallest_most_and_keeps_the_order() -> None:
+    assert statistics.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert statistics.holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_coverage_curve_answers_the_surest_first_and_ties_together() -> None:
+    curve = statistics.coverage_curve(np.array([0.2, 0.9, 0.5, 0.5]), np.array([0.0, 1.0, 0.5, 0.9]))
+    assert [(point.coverage, point.threshold) for point in curve] == [(0.25, 0.9), (0.75, 0.5), (1.0, 0.2)]
+    assert [point.quality for point in curve] == pytest.approx([1.0, 0.8, 0.6])
+    assert statistics.quality_at(curve, 0.5) == pytest.approx(0.8)

@@ -1,0 +1,121 @@
+"""`dobae evaluate` and `dobae submit`, as a user types them, with the fake encoder for retrieval."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from data.errors import DobaeError, InputError
+from data.types import QAGroup
+from data.writers import write_groups_jsonl
+from index.building import build_knowledge_base
+from index.encoders.base import HashEncoder
+from ui.cli.main import app
+
+CONFIG = """
+[source]
+file = "{file}"
+
+[protocols]
+paraphrase = 2
+
+[[arms]]
+name = "random"
+generator = "extractive"
+retrieval = "random"
+
+[[arms]]
+name = "extractive"
+generator = "extractive"
+
+[metrics]
+encoder = "proxy"
+
+[statistics]
+bootstrap = 100
+permutations = 100
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("rag.evaluation.running", "index.knowledge_base"):
+        monkeypatch.setattr(f"{place}.make_encoder", lambda settings: HashEncoder())
+
+
+@pytest.fixture
+def config(tmp_path: Path, groups: tuple[QAGroup, ...]) -> Path:
+    write_groups_jsonl(tmp_path / "qa.jsonl", groups)
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.format(file=tmp_path / "qa.jsonl"), "utf-8")
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_an_evaluation_leaves_three_reports_and_a_second_run_computes_nothing(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = run("evaluate", config, "--out", out)
+    assert first.exit_code == 0, first.output
+    assert {"report.json", "report.md", "report.html"} <= {path.name for path in out.iterdir()}
+    assert "cosine (proxy)" in first.stdout
+    again = json.loads(run("evaluate", config, "--out", out, "--json").stdout)
+    assert again["computed"] == 0
+    assert again["metric"]["proxy"] is True
+
+
+def test_the_gate_decides_the_exit_status(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("evaluate", config, "--out", out)
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    for item in report["questions"]:
+        item["scores"]["extractive"]["cosine"] -= 0.02
+    worse = tmp_path / "worse.json"
+    worse.write_text(json.dumps(report), "utf-8")
+    rule = ("--fail-if", "extractive.cosine drops 0.01")
+    assert run("evaluate", "compare", out, out, *rule).exit_code == 0
+    broken = run("evaluate", "compare", out, worse, *rule)
+    assert broken.exit_code == 1
+    assert "BROKEN: extractive.cosine drops 0.01" in broken.stdout
+    told = json.loads(run("evaluate", "compare", out, worse, *rule, "--json").stdout)
+    assert told["rules"][0]["broken"] is True
+
+
+def test_a_missing_shipped_adapter_is_one_clear_error(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.generators.adapters.SHIPPED", tmp_path / "adapters")
+    text = config.read_text("utf-8") + '\n[[arms]]\nname = "tuned"\nadapter = "default"\n'
+    config.write_text(text, "utf-8")
+    result = run("evaluate", config, "--out", tmp_path / "out")
+    assert isinstance(result.exception, InputError)
+    assert "arm tuned: no adapter ships for smollm2" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_presets_and_judge_can_be_read_by_a_program() -> None:
+    assert "default" in json.loads(run("evaluate", "presets", "--json").stdout)
+    assert {line["on"] for line in json.loads(run("evaluate", "judge", "--json").stdout)} == {"tune", "report", "all"}
+
+
+def test_a_submission_from_the_proxy_is_refused_and_then_named_so(tmp_path: Path, groups: tuple[QAGroup, ...]) -> None:
+    build_knowledge_base(tmp_path / "kb", groups, HashEncoder())
+    test = tmp_path / "test.csv"
+    test.write_text("id,질문\nTEST_1,곰팡이는 뭘로 지우나요?\nTEST_0,벽지가 들뜨는 이유는?\n", "utf-8")
+    command = ("submit", test, "--out", tmp_path / "s.csv", "--kb", tmp_path / "kb", "--metric-encoder", "proxy")
+    refused = run(*command)
+    assert isinstance(refused.exception, DobaeError)
+    assert not (tmp_path / "s.csv").exists()
+    done = run(*command, "--allow-proxy")
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "s.csv").exists()
+    with (tmp_path / "s.proxy.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows] == ["id", "TEST_1", "TEST_0"]
+    assert {len(row) for row in rows} == {513}
+    answers = (tmp_path / "s.answers.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["question"] for line in answers] == ["곰팡이는 뭘로 지우나요?", "벽지가 들뜨는 이유는?"]
