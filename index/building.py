@@ -25,8 +25,15 @@ from index.encoders.base import Encoder, Progress
 from index.encoders.cache import EmbeddingCache
 from index.examples import medoid_of_ngrams
 from index.fusion import FusionWeights
-from index.knowledge_base import FRAGMENTS_FOLDER, HEADS_FOLDER, MORPHEMES_FOLDER, ROWS_FILE, VECTORS_FILE
-from index.korean import jamo_ngrams, korean_analyzer, word_heads
+from index.knowledge_base import (
+    FRAGMENTS_FOLDER,
+    HEADS_FOLDER,
+    MORPHEMES_FOLDER,
+    ROWS_FILE,
+    SPELLINGS_FOLDER,
+    VECTORS_FILE,
+)
+from index.korean import jamo_ngrams, korean_analyzer, spelling_ngrams, word_heads
 from index.lexical import LexicalIndex
 from index.manifest import Manifest
 from index.store import FILE_NAME as STORE_FILE
@@ -43,6 +50,7 @@ class Words:
     """What the lexical side makes of the groups."""
 
     morphemes: LexicalIndex
+    spellings: LexicalIndex
     fragments: LexicalIndex
     heads: LexicalIndex
     medoids: list[int]
@@ -147,6 +155,7 @@ def _derive(
     VectorIndex.build(own).save(derived / VECTORS_FILE)
     np.save(derived / ROWS_FILE, rows)
     words.morphemes.save(derived / MORPHEMES_FOLDER)
+    words.spellings.save(derived / SPELLINGS_FOLDER)
     words.fragments.save(derived / FRAGMENTS_FOLDER)
     words.heads.save(derived / HEADS_FOLDER)
     manifest = Manifest(
@@ -178,7 +187,8 @@ def _analyse(groups: Sequence[QAGroup], questions: Sequence[str]) -> Words:
     medoids = [medoid_of_ngrams(group) for group in answers]
     analyzer = korean_analyzer()
     morphemes = LexicalIndex.build([analyzer.morphemes(question) for question in questions])
-    return Words(morphemes, fragments, heads, medoids, analyzer.fingerprint)
+    spellings = LexicalIndex.build([spelling_ngrams(question) for question in questions])
+    return Words(morphemes, spellings, fragments, heads, medoids, analyzer.fingerprint)
 
 
 def _check_target(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Fuses dense and lexical evidence into one ranking of groups.
 
-score(row) = cosine(row) + morphemes * BM25(question) + fragments * BM25(group's answers) + heads * BM25(whole group)
+score(row) = cosine(row) + morphemes * BM25(question's morphemes) + spellings * BM25(question as it sounds)
+           + fragments * BM25(group's answers) + heads * BM25(whole group)
 
 Each BM25 score is divided by the query's best, so a weight is the most that its signal can add to a cosine.
 Equal-weight fusion buries a strong encoder; these small weights break the ties that the encoder leaves, and lift the
@@ -25,24 +26,26 @@ POOL = 64
 class FusionWeights:
     """What each lexical signal may add to a cosine.
 
-    The defaults lie between the best of two training splits (`benchmarks/tune_fusion.py`, docs/results.md): one file
-    asks for no heads, the other for heads and more fragments.
+    The defaults have the best mean over two training splits (`benchmarks/tune_fusion.py`, docs/results.md).
 
     Attributes:
         morphemes: Weight of BM25 over Kiwi morphemes of the questions.
+        spellings: Weight of BM25 over the jamo n-grams of the questions as they sound.
         fragments: Weight of BM25 over jamo n-grams of a group's answers.
         heads: Weight of BM25 over word heads of a group's questions and answers.
     """
 
-    morphemes: float = 0.02
-    fragments: float = 0.06
-    heads: float = 0.02
+    morphemes: float = 0.01
+    spellings: float = 0.06
+    fragments: float = 0.12
+    heads: float = 0.03
 
 
 class LexicalScores(NamedTuple):
-    """Normalised BM25 scores of one query: `morphemes` of each question row, the others of each group."""
+    """Normalised BM25 scores of one query: the first two of each question row, the others of each group."""
 
     morphemes: Scores
+    spellings: Scores
     fragments: Scores
     heads: Scores
 
@@ -80,12 +83,13 @@ def rank_groups(
     rows, cosines = nearest.positions, nearest.cosines
     if lexical is None:
         return _best_of_each_group(rows, cosines, cosines, group_of_row, limit)
+    of_rows = weights.morphemes * lexical.morphemes + weights.spellings * lexical.spellings
     of_groups = weights.fragments * lexical.fragments + weights.heads * lexical.heads
-    extra = _further_rows(rows, _top(lexical.morphemes, pool), _top(of_groups, pool), group_of_row)
+    extra = _further_rows(rows, _top(of_rows, pool), _top(of_groups, pool), group_of_row)
     if extra.size:
         rows = np.concatenate((rows, extra))
         cosines = np.concatenate((cosines, vectors.cosines(query, extra)))
-    fused = cosines + weights.morphemes * lexical.morphemes[rows] + of_groups[group_of_row[rows]]
+    fused = cosines + of_rows[rows] + of_groups[group_of_row[rows]]
     return _best_of_each_group(rows, cosines, fused, group_of_row, limit)
 
 

@@ -21,6 +21,7 @@ from index.vectors import Positions, VectorIndex
 VECTORS_FILE = "questions.faiss"
 ROWS_FILE = "rows.npy"
 MORPHEMES_FOLDER = "morphemes"
+SPELLINGS_FOLDER = "spellings"
 FRAGMENTS_FOLDER = "fragments"
 HEADS_FOLDER = "heads"
 
@@ -35,6 +36,7 @@ class KnowledgeBase:
         encoder: Encodes questions as the stored ones were encoded.
         vectors: Index over question rows.
         morphemes: BM25 over the morphemes of each question row.
+        spellings: BM25 over the jamo n-grams of each question row as it sounds.
         fragments: BM25 over the jamo n-grams of each group's answers; document i is group number i.
         heads: BM25 over the word heads of each group's questions and answers, likewise.
         group_of_row: Group number of each question row; shape `(questions,)`.
@@ -49,6 +51,7 @@ class KnowledgeBase:
         try:
             self.vectors = VectorIndex.load(folder / VECTORS_FILE)
             self.morphemes = LexicalIndex.load(folder / MORPHEMES_FOLDER)
+            self.spellings = LexicalIndex.load(folder / SPELLINGS_FOLDER)
             self.fragments = LexicalIndex.load(folder / FRAGMENTS_FOLDER)
             self.heads = LexicalIndex.load(folder / HEADS_FOLDER)
             rows = np.load(folder / ROWS_FILE, allow_pickle=False)
@@ -59,7 +62,7 @@ class KnowledgeBase:
         self.group_of_row: Positions = rows[:, 0]
         self._wording_of_row: Positions = rows[:, 1]
         if not (
-            len(rows) == self.vectors.size == self.morphemes.size == manifest.questions
+            len(rows) == self.vectors.size == self.morphemes.size == self.spellings.size == manifest.questions
             and self.fragments.size == self.heads.size == manifest.groups
             and self.vectors.dim == encoder.dim
         ):

@@ -18,12 +18,21 @@ if TYPE_CHECKING:
 JAMO_GRAM = 4
 """Length of jamo n-grams: about a syllable and a half, so that one mistyped letter spares most of a word's n-grams."""
 
+SPELLING_GRAM = 3
+"""Length of spelling n-grams: questions are short, and a slip costs as many n-grams as they are long."""
+
 HEAD = 2
 """Syllables kept of a word."""
 
 _CONTENT_TAGS = frozenset(
     ("NNG", "NNP", "NNB", "NR", "VV", "VA", "XR", "SL", "SN", "MM", "MAG", "XPN", "XSN", "W_SERIAL", "SH")
 )
+_SOUNDS_LIKE = str.maketrans(
+    "\u1101\u1104\u1108\u110a\u110d\u11a9\u11bb\u1166\u1168\u116b\u1170",
+    "\u1100\u1103\u1107\u1109\u110c\u11a8\u11ba\u1162\u1164\u116c\u116c",
+)
+"""Conjoining jamo that writers confuse: tense consonants read as plain ones, ㅔ as ㅐ, ㅖ as ㅒ, ㅙ and ㅞ as ㅚ."""
+
 _NOT_WORD = re.compile(r"[\W_]+")
 _load_lock = Lock()
 
@@ -67,8 +76,17 @@ def jamo_ngrams(text: str, size: int = JAMO_GRAM) -> list[str]:
 
     Spacing slips and single mistyped letters leave most n-grams as they were, which whole morphemes do not survive.
     """
-    jamo = unicodedata.normalize("NFD", _NOT_WORD.sub("", text.casefold()))
-    return [jamo[i : i + size] for i in range(len(jamo) - size + 1)]
+    return _ngrams(_jamo(text), size)
+
+
+def spelling_ngrams(text: str) -> list[str]:
+    """Returns the jamo trigrams of a text as it sounds: "왜케" and "외캐", "됐나" and "됬나" share all of theirs."""
+    return _ngrams(as_it_sounds(text), SPELLING_GRAM)
+
+
+def as_it_sounds(text: str) -> str:
+    """Returns the conjoining jamo of a text, those that sound alike made one, white space and punctuation left out."""
+    return _jamo(text).translate(_SOUNDS_LIKE)
 
 
 def word_heads(text: str) -> list[str]:
@@ -78,6 +96,14 @@ def word_heads(text: str) -> list[str]:
     that costs nothing; it reads long answers many times faster than morphemes can be found in them.
     """
     return [word[:HEAD] for word in _NOT_WORD.split(text.casefold()) if word]
+
+
+def _jamo(text: str) -> str:
+    return unicodedata.normalize("NFD", _NOT_WORD.sub("", text.casefold()))
+
+
+def _ngrams(jamo: str, size: int) -> list[str]:
+    return [jamo[i : i + size] for i in range(len(jamo) - size + 1)]
 
 
 @cache

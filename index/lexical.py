@@ -1,7 +1,8 @@
 """BM25 over whatever tokens it is given, through `bm25s`, normalised so that scores of two queries compare.
 
-Three of these serve a knowledge base: Kiwi morphemes of the stored questions, jamo n-grams of the stored answers, and
-word heads of both. The second finds the answer that names the asker's symptom even where every word is misspelt.
+Four of these serve a knowledge base: Kiwi morphemes and sounded-out spellings of the stored questions, jamo n-grams of
+the stored answers, and word heads of both. The third finds the answer that names the asker's symptom even where every
+word is misspelt.
 """
 
 import logging

@@ -18,7 +18,7 @@ from index.calibration import Calibration
 from index.fusion import FusionWeights
 
 FILE_NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from index.encoders.base import Vectors
 from index.examples import ExampleChoice, example_answer
 from index.fusion import FusionWeights, LexicalScores, Ranked, rank_groups
 from index.knowledge_base import KnowledgeBase
-from index.korean import jamo_ngrams, korean_analyzer, word_heads
+from index.korean import korean_analyzer
+from index.query_words import query_words
 
 DEFAULT_TOP_K = 3
 
@@ -75,10 +76,12 @@ class Retriever:
         base = self.base
         lexical = None
         if self.settings.lexical:
+            words = query_words(question, self._analyzer)
             lexical = LexicalScores(
-                base.morphemes.scores(self._analyzer.morphemes(question)),
-                base.fragments.scores(jamo_ngrams(question)),
-                base.heads.scores(word_heads(question)),
+                base.morphemes.scores(words.morphemes),
+                base.spellings.scores(words.spellings),
+                base.fragments.scores(words.fragments),
+                base.heads.scores(words.heads),
             )
         ranked = rank_groups(
             vector,

@@ -15,7 +15,9 @@ from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
 
 
-@pytest.mark.parametrize("weights", [FusionWeights(), FusionWeights(0.01, 0.02, 0.01), FusionWeights(0.3, 0.1, 0.2)])
+@pytest.mark.parametrize(
+    "weights", [FusionWeights(), FusionWeights(0.01, 0.02, 0.01, 0.02), FusionWeights(0.3, 0.2, 0.1, 0.2)]
+)
 def test_ranks_are_those_of_the_real_retriever(
     tmp_path: Path, starter_groups: tuple[QAGroup, ...], weights: FusionWeights
 ) -> None:
@@ -38,18 +40,19 @@ def test_grid_prefers_the_signal_that_finds_and_small_weights_on_ties() -> None:
     signals = tune_fusion.Signals(
         cosines=np.array([[0.90, 0.85], [0.85, 0.90]], dtype=np.float32),
         morphemes=nothing,
+        spellings=nothing,
         fragments=fragments,
         heads=nothing,
         starts=np.array([0, 1]),
         targets=np.array([1, 0]),
     )
     (best, mrr), *_ = tune_fusion.search_grid([signals], grid=(0.0, 0.02, 0.06, 0.08))
-    assert (best, mrr) == (FusionWeights(0, 0.06, 0), 1.0)
+    assert (best, mrr) == (FusionWeights(0, 0, 0.06, 0), 1.0)
 
 
 def test_ties_go_to_the_earlier_group() -> None:
     flat = np.zeros((2, 2), dtype=np.float32)
-    signals = tune_fusion.Signals(flat, flat, flat, flat, np.array([0, 1]), np.array([0, 1]))
+    signals = tune_fusion.Signals(flat, flat, flat, flat, flat, np.array([0, 1]), np.array([0, 1]))
     assert signals.ranks(FusionWeights()).tolist() == [1, 2]
 
 

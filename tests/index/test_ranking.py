@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as arrays
 from index.calibration import calibrate
 from index.examples import example_answer, medoid
 from index.fusion import FusionWeights, LexicalScores, rank_groups
-from index.korean import jamo_ngrams, korean_analyzer, word_heads
+from index.korean import jamo_ngrams, korean_analyzer, spelling_ngrams, word_heads
 from index.lexical import LexicalIndex
 from index.vectors import VectorIndex
 
@@ -19,21 +19,26 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 @given(
     rows=arrays.arrays(np.float32, (12, 4), elements=st.floats(-1, 1, width=32)),
     morphemes=arrays.arrays(np.float32, 12, elements=st.floats(0, 1, width=32)),
+    spellings=arrays.arrays(np.float32, 12, elements=st.floats(0, 1, width=32)),
     fragments=arrays.arrays(np.float32, 4, elements=st.floats(0, 1, width=32)),
     heads=arrays.arrays(np.float32, 4, elements=st.floats(0, 1, width=32)),
     limit=st.integers(1, 6),
 )
 def test_ranking_is_what_a_full_sort_gives(
-    rows: np.ndarray, morphemes: np.ndarray, fragments: np.ndarray, heads: np.ndarray, limit: int
+    rows: np.ndarray,
+    morphemes: np.ndarray,
+    spellings: np.ndarray,
+    fragments: np.ndarray,
+    heads: np.ndarray,
+    limit: int,
 ) -> None:
     vectors = _unit(rows + np.array([1.5, 0, 0, 0], dtype=np.float32))
     group_of_row = np.repeat(np.arange(4), 3)
     query = vectors[0]
-    weights = FusionWeights(0.02, 0.06, 0.03)
-    ranked = rank_groups(
-        query, VectorIndex.build(vectors), group_of_row, LexicalScores(morphemes, fragments, heads), weights, limit
-    )
-    fused = vectors @ query + 0.02 * morphemes + (0.06 * fragments + 0.03 * heads)[group_of_row]
+    scores = LexicalScores(morphemes, spellings, fragments, heads)
+    weights = FusionWeights(morphemes=0.02, spellings=0.05, fragments=0.06, heads=0.03)
+    ranked = rank_groups(query, VectorIndex.build(vectors), group_of_row, scores, weights, limit)
+    fused = vectors @ query + 0.02 * morphemes + 0.05 * spellings + (0.06 * fragments + 0.03 * heads)[group_of_row]
     best = sorted((fused[group_of_row == group].max() for group in range(4)), reverse=True)
     got = fused[ranked.positions]
     np.testing.assert_allclose(got, best[: min(limit, 4)], atol=1e-5)
@@ -49,8 +54,8 @@ def test_a_row_far_outside_the_dense_pool_is_found_by_its_words() -> None:
     fragments = np.zeros(600, dtype=np.float32)
     fragments[far] = 1
     nothing = np.zeros(600, dtype=np.float32)
-    scores = LexicalScores(nothing, fragments, nothing)
-    ranked = rank_groups(query, VectorIndex.build(vectors), np.arange(600), scores, FusionWeights(0, 3.0, 0), 1)
+    scores = LexicalScores(nothing, nothing, fragments, nothing)
+    ranked = rank_groups(query, VectorIndex.build(vectors), np.arange(600), scores, FusionWeights(0, 0, 3.0, 0), 1)
     assert ranked.positions[0] == far
     assert ranked.cosines[0] == pytest.approx(float(vectors[far] @ query), abs=1e-6)
 
@@ -105,6 +110,16 @@ class TestKorean:
         assert jamo_ngrams("벽지 들뜸!") == jamo_ngrams("벽지들뜸")
         shared = set(jamo_ngrams("곰팡이 제거")) & set(jamo_ngrams("곰팽이 제거"))
         assert len(shared) >= len(jamo_ngrams("곰팡이 제거")) // 2
+
+    @pytest.mark.parametrize(
+        ("typed", "meant"), [("외캐", "왜케"), ("됬나", "됐나"), ("께끗히", "깨끗히"), ("왜 떠", "왜떠")]
+    )
+    def test_what_sounds_alike_is_spelt_alike(self, typed: str, meant: str) -> None:
+        assert spelling_ngrams(typed) == spelling_ngrams(meant)
+
+    def test_what_sounds_different_stays_apart(self) -> None:
+        assert not set(spelling_ngrams("벽지")) & set(spelling_ngrams("몰딩"))
+        assert spelling_ngrams("물") != spelling_ngrams("풀")
 
 
 class TestExamples:

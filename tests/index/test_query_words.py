@@ -1,0 +1,33 @@
+"""What everyday speech stands for is added for the lexical side, and nothing typed is lost."""
+
+import pytest
+
+from index.korean import korean_analyzer
+from index.query_words import query_words, written_words
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("장판 깔면 조은 점이 머임", ["장점"]),
+        ("롱브릭타일 안좋은점 알랴줘", ["단점"]),
+        ("합지 쓰면 머가 안 좋아요", ["단점"]),
+        ("데코타일 뭐가조음", ["장점"]),
+        ("벽지가 우는데 왜 이럼ㅠ", ["이유", "원인"]),
+        ("강마루는 몇 년 가나여", ["수명", "기간"]),
+        ("뺑끼칠 하기 전에 빠데 해야됨?", ["페인트", "퍼티"]),
+        ("실크벽지의 장점은 무엇인가요?", []),
+        ("", []),
+    ],
+)
+def test_everyday_spellings_are_read_as_the_written_word(typed: str, written: list[str]) -> None:
+    assert written_words(typed) == written
+
+
+def test_the_written_word_is_added_to_what_was_typed() -> None:
+    analyzer = korean_analyzer()
+    plain, slang = query_words("장판의 장점은?", analyzer), query_words("장판 조은점", analyzer)
+    assert set(analyzer.morphemes("장판 조은점")) < set(slang.morphemes)
+    assert {"장판/N", "장점/N"} <= set(plain.morphemes) & set(slang.morphemes)
+    assert set(plain.heads) <= set(slang.heads)
+    assert slang.fragments == query_words("장판조은점", analyzer).fragments
