@@ -19,6 +19,7 @@ from ui.cli.join_command import join
 from ui.cli.progress import note
 from ui.cli.search_command import search
 from ui.cli.split_command import split
+from ui.cli.ui_command import ui
 
 app = typer.Typer(
     name="dobae",
@@ -36,6 +37,7 @@ data_commands.app.command("join")(join)
 data_commands.app.command("augment")(augment)
 app.command("search")(search)
 app.command("ask")(ask)
+app.command("ui")(ui)
 
 
 @app.callback(invoke_without_command=True)
