@@ -94,7 +94,7 @@ def _finished(number: int, turn: Turn) -> None:
         st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
         _take_away(number, answer)
         _verdict(number, answer)
-    if right is not None:
+    if right is not None and opened is not None:
         with right, st.container(border=True):
             part = answer.parts[opened[1]]
             _example(part.hits[opened[2] - 1], part.text, number)
