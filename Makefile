@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 KB ?= kb
+PORT ?= 8501
 # Exported, so that the shell never reads a question as a command.
 export Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 결로랑 누수는 어케 구분함?
 
@@ -10,13 +11,16 @@ export Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help ask kb models test lint format types layers unit integration gpu bench clean
+.PHONY: help ask ui kb models test lint format types layers unit integration gpu bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 ask: kb models ## answer a question from the starter knowledge base (Q="...")
 	@$(BIN)/dobae ask --kb $(KB) "$$Q"
+
+ui: kb models ## open the page in a browser (PORT=8501)
+	@$(BIN)/dobae ui --kb $(KB) --port $(PORT)
 
 kb: $(KB)/manifest.json ## build the starter knowledge base into $(KB)
 

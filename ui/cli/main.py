@@ -20,6 +20,7 @@ from ui.cli.progress import note
 from ui.cli.search_command import search
 from ui.cli.split_command import split
 from ui.cli.submit_command import submit
+from ui.cli.ui_command import ui
 
 app = typer.Typer(
     name="dobae",
@@ -39,6 +40,7 @@ data_commands.app.command("augment")(augment)
 app.command("search")(search)
 app.command("ask")(ask)
 app.command("submit")(submit)
+app.command("ui")(ui)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,186 @@
+"""묻기: a question, its streamed answer, and the examples it rests on beside it."""
+
+from urllib.parse import quote
+
+import streamlit as st
+
+from data.types import Hit
+from rag.answer import Answer, Part
+from ui.app.answer_text import answer_text
+from ui.app.feedback import FeedbackError
+from ui.app.markup import block, highlighted, label
+from ui.app.session import Turn, feedback, language, say, settings, show_outcome, start
+
+POLL_SECONDS = 0.4
+VERY_NEAR, NEAR = 0.95, 0.90
+"""Cosines of the default encoder from which a question is called almost the same, or similar."""
+
+
+def show() -> None:
+    """Draws the page."""
+    state = st.session_state
+    state.setdefault("turns", [])
+    choice = settings()
+    st.title(say("name"))
+    st.write(say("intro"))
+    asked = st.chat_input(say("placeholder"), key="question")
+    if not asked and not state.turns and not state.get("link_used"):
+        asked = st.query_params.get("q")
+    if not asked:
+        asked = state.pop("next_question", None)
+    if asked:
+        state.link_used = True
+        state.turns += start(asked, [choice])
+    if not state.turns:
+        _examples()
+    for number, turn in enumerate(state.turns):
+        with st.chat_message("user"):
+            st.html(block(turn.job.question[:2000]))
+        with st.chat_message("assistant"):
+            if turn.job.done:
+                _finished(number, turn)
+            else:
+                _running(number)
+    if state.turns and st.button(say("clear"), key="clear"):
+        for turn in state.turns:
+            turn.job.cancel()
+        state.turns = []
+        state.pop("opened", None)
+        st.query_params.pop("q", None)
+        st.rerun()
+
+
+def _ask_next(question: str) -> None:
+    st.session_state.next_question = question
+
+
+def _examples() -> None:
+    st.caption(say("examples"))
+    for number in (1, 2, 3):
+        text = say(f"example_{number}")
+        st.button(label(text), key=f"example{number}", on_click=_ask_next, args=(text,), width="stretch")
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _running(number: int) -> None:
+    turn: Turn = st.session_state.turns[number]
+    ahead = turn.lane.ahead(turn.job)
+    st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
+    texts = turn.job.texts()
+    for question, text in texts:
+        if len(texts) > 1:
+            st.html(block(question))
+        st.html(block(text))
+    if st.button(say("cancel"), key=f"cancel{number}"):
+        turn.job.cancel()
+    if turn.job.done:
+        st.rerun()
+
+
+def _finished(number: int, turn: Turn) -> None:
+    if not show_outcome(turn.job) or turn.job.answer is None:
+        return
+    answer = turn.job.answer
+    opened = st.session_state.get("opened")
+    if opened is not None and opened[0] == number:
+        left, right = st.columns([3, 2], gap="large")
+    else:
+        left, right = st.container(), None
+    with left:
+        for place, part in enumerate(answer.parts):
+            _part(number, place, part, len(answer.parts))
+        if not turn.choice.retrieval:
+            st.warning(say("no_retrieval"))
+        st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
+        _take_away(number, answer)
+        _verdict(number, answer)
+    if right is not None and opened is not None:
+        with right, st.container(border=True):
+            part = answer.parts[opened[1]]
+            _example(part.hits[opened[2] - 1], part.text, number)
+
+
+def _part(number: int, place: int, part: Part, parts: int) -> None:
+    if parts > 1:
+        st.subheader(label(say("answer.part_heading", number=place + 1, question=part.text)))
+    if part.abstained:
+        st.info(label(part.answer))
+        if part.hits:
+            st.caption(say("nearest"))
+        for hit in part.hits:
+            text = f"{hit.question} ({hit.score:.2f})"
+            key = f"near{number}-{place}-{hit.rank}"
+            st.button(label(text), key=key, on_click=_ask_next, args=(hit.question,))
+        return
+    if not part.sentences:
+        st.html(block(part.answer))
+        return
+    marker = answer_text(
+        part.sentences,
+        unsupported=say("answer.unsupported"),
+        open_label=say("source_open", marker="{marker}"),
+        key=f"answer{number}-{place}",
+    )
+    if marker is not None:
+        st.session_state.opened = (number, place, marker)
+        st.rerun()
+    if not all(sentence.supported for sentence in part.sentences):
+        st.warning(say("unsupported_some"))
+    if part.unsure:
+        st.warning(say("answer.unsure", score=max(hit.score for hit in part.hits)))
+
+
+def _example(hit: Hit, question: str, number: int) -> None:
+    words = say("very_near" if hit.score >= VERY_NEAR else "near" if hit.score >= NEAR else "far")
+    st.progress(max(0.0, min(1.0, hit.score)), text=say("similarity", score=hit.score, words=words))
+    st.caption(say("source_question"))
+    st.html(highlighted(hit.question, question))
+    st.caption(say("source_answer"))
+    st.html(highlighted(hit.answer, question))
+    st.caption(say("matched_note"))
+    facts = (("category", hit.group.category), ("group", hit.group.id), ("origin", hit.group.source))
+    st.html(block("\n".join(f"{say(name)}: {value}" for name, value in facts if value)))
+    if st.button(say("close"), key=f"close{number}"):
+        st.session_state.pop("opened", None)
+        st.rerun()
+
+
+def _take_away(number: int, answer: Answer) -> None:
+    lines = [answer.question, "", answer.text, ""]
+    for part in answer.parts:
+        for citation in part.citations:
+            hit = part.hits[citation.marker - 1]
+            lines.append(f"[{citation.marker}] {hit.question} ({hit.score:.2f}, {hit.group.id})")
+    text = "\n".join(lines)
+    with st.expander(f"{say('copy')} · {say('share')}"):
+        st.code(text, language=None, wrap_lines=True)
+        st.code(f"?lang={language()}&q={quote(answer.question)}", language=None, wrap_lines=True)
+        st.download_button(say("download"), text, file_name="dobae.txt", mime="text/plain", key=f"download{number}")
+
+
+def _verdict(number: int, answer: Answer) -> None:
+    if st.session_state.get(f"thanked{number}"):
+        st.success(say("thanks"))
+        return
+    with st.expander(say("helped")), st.form(f"verdict{number}", border=False):
+        verdict = st.radio(
+            say("helped"), ["good", "bad"], format_func=say, horizontal=True, label_visibility="collapsed"
+        )
+        reason = st.text_input(say("reason"), max_chars=500)
+        try:
+            store = feedback()
+            st.caption(say("consent", days=store.days))
+            if st.form_submit_button(say("send")):
+                groups = [citation.group_id for part in answer.parts for citation in part.citations]
+                store.add(
+                    good=verdict == "good",
+                    question=answer.question,
+                    answer=answer.text,
+                    reason=reason,
+                    generator=answer.generator,
+                    groups=groups,
+                )
+                st.session_state[f"thanked{number}"] = True
+                st.rerun()
+        except FeedbackError:
+            st.error(say("not_stored"))

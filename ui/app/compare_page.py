@@ -1,0 +1,71 @@
+"""비교: one question through pure generation, retrieval and quotation, side by side."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from ui.app.engine import Choice
+from ui.app.markup import block
+from ui.app.session import Turn, say, settings, show_outcome, start
+
+POLL_SECONDS = 0.4
+COLUMNS = ("pure", "retrieved", "quoted")
+
+
+def show() -> None:
+    """Draws the page."""
+    state = st.session_state
+    choice = settings()
+    st.title(say("compare"))
+    st.write(say("compare_intro"))
+    with st.form("compare", border=False):
+        question = st.text_input(say("placeholder"), key="compared")
+        sent = st.form_submit_button(say("compare_button"), type="primary")
+    if sent:
+        for turn in state.get("compared_turns", []):
+            turn.job.cancel()
+        model = choice.generator if choice.generator != "extractive" else "smollm2"
+        pure = Choice(model, choice.adapter, retrieval=False, top_k=choice.top_k)
+        quoted = Choice("extractive", top_k=choice.top_k)
+        state.compared_turns = start(question, [pure, replace(pure, retrieval=True), quoted])
+    turns: list[Turn] = state.get("compared_turns", [])
+    if turns and all(turn.job.done for turn in turns):
+        _columns(turns)
+    elif turns:
+        _watch()
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch() -> None:
+    turns: list[Turn] = st.session_state.compared_turns
+    _columns(turns)
+    if st.button(say("cancel"), key="cancel_compare"):
+        for turn in turns:
+            turn.job.cancel()
+    if all(turn.job.done for turn in turns):
+        st.rerun()
+
+
+def _columns(turns: list[Turn]) -> None:
+    for column, name, turn in zip(st.columns(len(turns)), COLUMNS, turns, strict=True):
+        with column, st.container(border=True):
+            st.subheader(say(name))
+            _one(turn)
+
+
+def _one(turn: Turn) -> None:
+    job = turn.job
+    for question, text in job.texts():
+        st.html(block(f"{question}\n{text}"))
+    if not job.done:
+        ahead = turn.lane.ahead(job)
+        st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
+        return
+    if not show_outcome(job) or job.answer is None:
+        return
+    scores = [hit.score for part in job.answer.parts for hit in part.hits]
+    sentences = [sentence for part in job.answer.parts for sentence in part.sentences]
+    holding = sum(sentence.supported for sentence in sentences)
+    st.metric(say("best_similarity"), f"{max(scores):.2f}" if scores else say("none"))
+    st.metric(say("support"), f"{holding}/{len(sentences)}" if sentences else say("none"))
+    st.metric(say("seconds"), say("second_value", seconds=job.seconds))

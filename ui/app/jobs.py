@@ -1,0 +1,162 @@
+"""Questions being answered: queued, watched by place in the queue, cancelled; no page waits in its own thread.
+
+A lane answers for one generator with a few workers, so that a slow model never holds up another generator. Knows
+nothing about Streamlit.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+from data.catalog import speaking
+from data.errors import DobaeError
+from rag.answer import Answer
+from rag.pipeline import AnswerEnded, PartEnded, PartStarted, StreamEvent, TextChunk
+
+MAX_WAITING = 64
+"""Questions that may wait in one lane."""
+
+_log = logging.getLogger(__name__)
+
+
+class QueueFullError(DobaeError):
+    """Too many questions are waiting."""
+
+    code = "queue_full"
+
+
+class Job:
+    """One question on its way; written by a worker, read by any thread.
+
+    Attributes:
+        question: As typed.
+        language: Of the explanations.
+        answer: The whole answer, once there is one.
+        error: What went wrong, for the reader; "" inside means a mistake of the program.
+    """
+
+    def __init__(self, question: str, language: str, start: Callable[[], Iterator[StreamEvent]]) -> None:
+        self.question = question
+        self.language = language
+        self.answer: Answer | None = None
+        self.error: str | None = None
+        self._start = start
+        self._events: list[StreamEvent] = []
+        self._cancel = threading.Event()
+        self._done = threading.Event()
+        self._begun = self._first = self._ended = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Returns whether nothing more will come."""
+        return self._done.is_set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Returns whether it was cancelled before its answer was whole."""
+        return self._cancel.is_set() and self.answer is None
+
+    def cancel(self) -> None:
+        """Stops the job before its next chunk; a waiting job never starts."""
+        self._cancel.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until the job is done, at most `seconds`; returns whether it is."""
+        return self._done.wait(seconds)
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Returns each part's question and its text so far; an ended part's text is final."""
+        shown: dict[int, tuple[str, str]] = {}
+        for event in list(self._events):
+            if isinstance(event, PartStarted):
+                shown[event.number] = (event.text, "")
+            elif isinstance(event, TextChunk):
+                question, text = shown[event.number]
+                shown[event.number] = (question, text + event.text)
+            elif isinstance(event, PartEnded):
+                shown[event.number] = (event.part.text, event.part.answer)
+        return list(shown.values())
+
+    @property
+    def seconds(self) -> float:
+        """Returns the seconds from its start to its end, waiting left out."""
+        return max(0.0, self._ended - self._begun)
+
+    @property
+    def first_word(self) -> float:
+        """Returns the seconds from its start to its first text."""
+        return max(0.0, self._first - self._begun)
+
+    @property
+    def words_a_second(self) -> float:
+        """Returns the words of the answer a second, over the whole time."""
+        words = sum(len(text.split()) for _, text in self.texts())
+        return words / self.seconds if self.seconds else 0.0
+
+    def run(self) -> None:
+        """Answers; called by a worker."""
+        self._begun = perf_counter()
+        try:
+            if not self._cancel.is_set():
+                with speaking(self.language):
+                    self._answer()
+        except DobaeError as error:
+            self.error = str(error)
+        except Exception:
+            # A worker outlives every question; the reader is told, the log has the story.
+            _log.exception("a question failed inside")
+            self.error = ""
+        finally:
+            self._ended = perf_counter()
+            self._done.set()
+
+    def _answer(self) -> None:
+        for event in self._start():
+            if self._cancel.is_set():
+                break  # The generator computes nothing beyond the chunk asked for last.
+            self._events.append(event)
+            if isinstance(event, TextChunk) and not self._first:
+                self._first = perf_counter()
+            if isinstance(event, AnswerEnded):
+                self.answer = event.answer
+
+
+class Lane:
+    """The queue in front of one generator.
+
+    Args:
+        workers: Questions answered at the same time.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        for _ in range(workers):
+            threading.Thread(target=self._work, daemon=True, name="dobae-lane").start()
+
+    def put(self, job: Job) -> None:
+        """Queues a job.
+
+        Raises:
+            QueueFullError: Too many are waiting.
+        """
+        with self._changed:
+            if len(self._waiting) >= MAX_WAITING:
+                raise QueueFullError(f"{MAX_WAITING} questions are waiting; ask again in a while")
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def ahead(self, job: Job) -> int | None:
+        """Returns how many questions wait before a job, or None when it waits no longer."""
+        with self._changed:
+            waiting = [other for other in self._waiting if other is job or not other.cancelled]
+        return waiting.index(job) if job in waiting else None
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting))
+                job = self._waiting.popleft()
+            job.run()

@@ -1,0 +1,35 @@
+"""The only place where the page makes HTML or Markdown from text; everything that comes in is escaped here.
+
+Text of people and of the knowledge base reaches Streamlit in one of two forms: `st.html(block(...))`, or a `label`.
+"""
+
+import re
+from html import escape
+
+from index.korean import HEAD
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_WORDS = re.compile(r"\w+|\W+")
+
+
+def label(text: str) -> str:
+    """Returns a text for places that read Markdown (buttons, messages), so that it shows as it is, on one line."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def block(text: str, *, css_class: str = "dobae-text") -> str:
+    """Returns a text as one HTML block; line breaks show."""
+    return f'<div class="{escape(css_class)}" style="white-space:pre-wrap">{escape(text)}</div>'
+
+
+def highlighted(text: str, question: str) -> str:
+    """Returns a text as one HTML block, the words that `question` shares with it marked.
+
+    Words are compared by their first two syllables, as the index does: endings and particles differ.
+    """
+    heads = {word[:HEAD] for word in re.findall(r"\w+", question.casefold()) if len(word) >= HEAD}
+    pieces = [
+        f"<mark>{escape(piece)}</mark>" if piece[:HEAD].casefold() in heads else escape(piece)
+        for piece in _WORDS.findall(text)
+    ]
+    return f'<div class="dobae-text" style="white-space:pre-wrap">{"".join(pieces)}</div>'

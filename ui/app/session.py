@@ -1,0 +1,105 @@
+"""What one visitor's page remembers, and what the process shares with it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from data.catalog import LANGUAGE, LANGUAGES, message, speaking
+from data.text import MAX_QUESTION_CHARS
+from ui.app.engine import Choice, Engine
+from ui.app.feedback import FeedbackStore
+from ui.app.jobs import Job, Lane, QueueFullError
+from ui.app.markup import label
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and how it is being answered."""
+
+    job: Job
+    lane: Lane
+    choice: Choice
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> Engine:
+    """Returns the engine of this process."""
+    return Engine(Path(os.environ.get("DOBAE_KB", "kb")))
+
+
+@st.cache_resource(show_spinner=False)
+def feedback() -> FeedbackStore:
+    """Returns the store of verdicts of this process."""
+    from platformdirs import user_data_path
+
+    path = os.environ.get("DOBAE_FEEDBACK") or user_data_path("dobae") / "feedback.sqlite"
+    return FeedbackStore(Path(path), int(os.environ.get("DOBAE_FEEDBACK_DAYS", "90")))
+
+
+def language() -> str:
+    """Returns the language of this page."""
+    chosen = st.query_params.get("lang", LANGUAGE)
+    return chosen if chosen in LANGUAGES else LANGUAGE
+
+
+def say(key: str, **values: object) -> str:
+    """Returns a text of the page in its language."""
+    with speaking(language()):
+        return message(key if "." in key else f"app.{key}", **values)
+
+
+def settings() -> Choice:
+    """Draws the side panel and returns what was chosen."""
+    with st.sidebar:
+        st.subheader(say("settings"))
+        generator = st.selectbox(
+            say("generator"),
+            ["extractive", "smollm2"],
+            format_func=lambda spec: say("extractive") if spec == "extractive" else label(spec),
+            key="generator",
+        )
+        quoting = generator == "extractive"
+        adapter = st.selectbox(
+            say("adapter"),
+            [None, "none"],
+            format_func=lambda name: say("adapter_none" if name else "adapter_default"),
+            disabled=quoting,
+            key="adapter",
+        )
+        retrieval = st.toggle(
+            say("retrieval"), value=True, help=say("retrieval_help"), disabled=quoting, key="retrieval"
+        )
+        top_k = st.slider(say("top_k"), 1, 10, 3, key="top_k")
+        st.caption(say("caution"))
+    return Choice(generator, None if quoting else adapter, retrieval or quoting, top_k)
+
+
+def start(question: str, choices: Sequence[Choice]) -> list[Turn]:
+    """Queues a question once for each choice; a full queue is said on the page."""
+    turns: list[Turn] = []
+    try:
+        for choice in choices:
+            turns.append(Turn(*engine().ask(question, choice, language()), choice))  # noqa: PERF401 - a full queue keeps the turns before it
+    except QueueFullError:
+        for turn in turns:
+            turn.job.cancel()
+        st.warning(say("busy"))
+        return []
+    return turns
+
+
+def show_outcome(job: Job) -> bool:
+    """Says why a finished job has no answer; returns whether it has one."""
+    if job.cancelled:
+        st.info(say("cancelled"))
+    elif job.error == "":
+        st.error(say("broken"))
+    elif job.error is not None:
+        if job.error.startswith("question "):
+            st.warning(say("question_bad", limit=f"{MAX_QUESTION_CHARS:,}"))
+        else:
+            st.error(say("failed", reason=label(job.error)))
+    return job.answer is not None
