@@ -102,7 +102,7 @@ def _finished(number: int, turn: Turn) -> None:
 
 def _part(number: int, place: int, part: Part, parts: int) -> None:
     if parts > 1:
-        st.subheader(label(say("answer.part_heading", number=place + 1, question=part.text)))
+        st.markdown(f"##### {label(say('answer.part_heading', number=place + 1, question=part.text))}")
     if part.abstained:
         st.info(label(part.answer))
         if part.hits:

@@ -44,6 +44,7 @@ class Engine:
     def __init__(self, kb: Path) -> None:
         self._retriever = open_retriever(kb, None, None, 32)
         self._lock = threading.Lock()
+        self._setting_up = threading.Lock()
         self._lanes: dict[tuple[str, str | None], Lane] = {}
         self._generators: dict[tuple[str, str | None], Generator] = {}
 
@@ -56,7 +57,9 @@ class Engine:
         job = Job(question, language, lambda: self._stream(question, choice))
         key = (choice.generator, choice.adapter)
         with self._lock:
-            lane = self._lanes.setdefault(key, Lane(WORKERS)) if key not in self._lanes else self._lanes[key]
+            if key not in self._lanes:
+                self._lanes[key] = Lane(WORKERS)
+            lane = self._lanes[key]
         lane.put(job)
         return job, lane
 
@@ -69,7 +72,8 @@ class Engine:
         from rag.generators.spec import make_generator
 
         key = (choice.generator, choice.adapter)
-        with self._lock:
+        # Not the lanes' lock: setting up one model must not hold up the questions asked of another.
+        with self._setting_up:
             if key not in self._generators:
                 self._generators[key] = make_generator(choice.generator, adapter=choice.adapter)
             return self._generators[key]

@@ -9,10 +9,14 @@ import streamlit as st
 
 from data.catalog import LANGUAGE, LANGUAGES, message, speaking
 from data.text import MAX_QUESTION_CHARS
+from rag.generators.adapters import NO_ADAPTER
 from ui.app.engine import Choice, Engine
 from ui.app.feedback import FeedbackStore
 from ui.app.jobs import Job, Lane, QueueFullError
 from ui.app.markup import label
+
+# A select box shows None as nothing chosen.
+_SHIPPED = "shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,8 @@ def settings() -> Choice:
         quoting = generator == "extractive"
         adapter = st.selectbox(
             say("adapter"),
-            [None, "none"],
-            format_func=lambda name: say("adapter_none" if name else "adapter_default"),
+            [_SHIPPED, NO_ADAPTER],
+            format_func=lambda name: say("adapter_none" if name == NO_ADAPTER else "adapter_default"),
             disabled=quoting,
             key="adapter",
         )
@@ -74,7 +78,8 @@ def settings() -> Choice:
         )
         top_k = st.slider(say("top_k"), 1, 10, 3, key="top_k")
         st.caption(say("caution"))
-    return Choice(generator, None if quoting else adapter, retrieval or quoting, top_k)
+    bare = adapter == NO_ADAPTER and not quoting
+    return Choice(generator, NO_ADAPTER if bare else None, retrieval or quoting, top_k)
 
 
 def start(question: str, choices: Sequence[Choice]) -> list[Turn]:
