@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import Interval, bootstrap_mean, environment, note, parser, read_file, table, write_json
+from common import environment, note, parser, read_file, table, write_json
 
 from data.errors import DobaeError, InputError
 from data.types import Hit, QAGroup
@@ -33,6 +33,7 @@ from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
 from rag.answer import Sentence
+from rag.evaluation.statistics import Interval, bootstrap_mean
 from rag.generators.adapters import shipped_adapter
 from rag.generators.base import GenerationRequest, Generator
 from rag.generators.spec import make_generator

@@ -52,15 +52,15 @@ def test_extractive_answers_each_part_from_its_own_topic(retriever: Retriever, q
 
 @pytest.fixture(scope="module")
 def model_pipeline(retriever: Retriever, smollm2: Generator) -> QAPipeline:
-    return QAPipeline(retriever, smollm2, PipelineSettings(top_k=2, max_new_tokens=12))
+    return QAPipeline(retriever, smollm2, PipelineSettings(top_k=2, max_new_tokens=320))
 
 
 @pytest.mark.parametrize("question", COMPOUND)
-def test_the_real_model_points_only_at_what_it_saw(model_pipeline: QAPipeline, question: str) -> None:
+def test_the_tuned_model_cites_what_it_saw_or_refuses(model_pipeline: QAPipeline, question: str) -> None:
     answer = model_pipeline.ask(question)
     assert len(answer.parts) == 2
     for part in answer.parts:
-        assert part.answer
+        assert part.abstained or part.citations
         assert set(markers_of(part.answer)) == {citation.marker for citation in part.citations}
         assert all(1 <= citation.marker <= 2 for citation in part.citations)
         assert all(part.hits[c.marker - 1].group.id == c.group_id for c in part.citations)
