@@ -48,8 +48,11 @@ def asks(text: str, piece: Piece) -> bool:
         return True
     told = [match.span() for match in words.TOLD.finditer(text, piece.start, piece.end)]
     asked = any(not any(left <= tokens[i].start < right for left, right in told) for i in find_question_words(tokens))
+    asked = asked or bool(words.MISSPELT_WH.search(text, piece.start, piece.end))
     if last.tag == "EF":
-        return asked and not words.TELLING_ENDS.search(last.form) and all(token.form != "모르" for token in tokens[-4:])
+        # "머 붙여야대요" is "뭐 붙여야 돼요", and tells nothing.
+        tells = words.TELLING_ENDS.search(last.form) and not (len(tokens) > 1 and tokens[-2].form in ("어야", "아야"))
+        return asked and not tells and all(token.form != "모르" for token in tokens[-4:])
     return asked or any(token.form in words.ASPECTS or token.form in ("좀", "가능") for token in tokens[-5:])
 
 

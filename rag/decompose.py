@@ -168,7 +168,8 @@ def _ends_clause(tokens: Sequence["Token"], i: int, *, joined: bool) -> bool:
         return joined
     if token.tag == "EC" and after.tag != "VX":
         return token.form in words.AND_ENDINGS
-    return token.form in words.ASPECTS and tokens[i - 1].tag == "ETM" and after.tag == "SP"
+    listing = after.tag == "SP" or (after.tag in ("JC", "JKB") and after.form in words.ANDS)
+    return listing and token.form in words.ASPECTS and tokens[i - 1].tag in ("ETM", *NOUNS)
 
 
 def _stands_beside(left: Sequence["Token"], right: Sequence["Token"]) -> bool:
@@ -186,6 +187,8 @@ def _stands_beside(left: Sequence["Token"], right: Sequence["Token"]) -> bool:
     ]
     if not fresh:
         return False
+    if right[0].form in words.LAST:
+        return True
     if listed:
         return any(token.form in words.ASPECTS for token in right[fresh[0] :])
     marked = right[fresh[0] : question]

@@ -15,13 +15,16 @@ _AND_ALSO = r"(?:그리고|그리구|글고|글구|그러고|또한|아울러)(?
 CONNECTIVE = re.compile(
     rf"(?:(?:아|음|어|자|참)[\s,.]+)?(?:{_AND_ALSO}(?:\s+또(?=[\s,]))?"
     r"|(?:또|더불어|추가로|추가적으로|한편|근데|그런데|하지만|반면에?|그럼|그러면|그렇다면|다음으로|마지막으로|끝으로"
-    r"|하나 더|첫째|둘째|셋째"
+    r"|그건 그렇고|그나저나|하나 더|첫째|둘째|셋째"
     r"|그 ?(?:담|다음)(?:에|으로)?|[이그]와 (?:함께|더불어|별개로|별도로)|[이그] ?외에)(?=[\s,])|그럼(?!에))[\s,.~]*"
 )
 """What may open a further question, and says nothing once that question stands alone."""
 
 JOINING = re.compile(rf"{_AND_ALSO}[\s,]")
 """Connectives that join whole questions even where no sentence visibly ended."""
+
+LAST = _words("마지막 끝")
+"""What announces one more question, and so is no part of the clause before: "…도 알려 주시고, 마지막으로 …"."""
 
 CONTINUES = re.compile(r"[\s,.]*(?:아니면|아님|혹은|또는|예를 ?들|예컨대|이를테면|가령|특히|구체적으로|즉|다시 말해)")
 """Openings that make a piece an alternative to, or an example of, the piece before."""
@@ -71,12 +74,15 @@ GENERIC = ASPECTS | _words(
 GENERIC_ENDINGS = re.compile(r"\S\S(?:성|비|법|량|률|율)$")
 """Derived nouns of the same kind, which no list could hold: "내구성", "인건비", "시공법"."""
 
-REQUESTS = _words("알리 가르치 궁금하 궁금 설명 추천 부탁 소개 안내 조언 알려주")
+REQUESTS = _words("여쭈 여쭙 알리 가르치 궁금하 궁금 설명 추천 부탁 소개 안내 조언 알려주")
 WANTED = _words("아이디어 조언 도움 정보 추천 팁")
 """What one may be said to need and mean a question: "아이디어가 필요해요"."""
 
 ANNOUNCED = _words("안녕 질문 문의 대답 답변 진짜 정말")
 """Nouns of opening chatter: a piece with no other noun leads up to the next question."""
+
+MISSPELT_WH = re.compile("어[케캐]|어[떠뜨]케|우째")
+"""How people write 어떻게, which Kiwi takes apart."""
 
 WH_DETERMINERS = _words("어떤 어느 무슨 몇 어떠한 웬")
 WH = WH_DETERMINERS | _words(

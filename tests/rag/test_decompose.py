@@ -91,6 +91,26 @@ SPLIT = {
         "실크벽지 가격은? 그리고 욕실 줄눈 비용은? 또 몰딩 종류는?",
         ("실크벽지 가격은?", "욕실 줄눈 비용은?", "몰딩 종류는?"),
     ),
+    "the last of three announced": (
+        "데코타일 수명을 알려주시고, 단열재 두께도 알려주시고, 마지막으로 몰딩 색상 추천 부탁드립니다.",
+        ("데코타일 수명을 알려주시고", "단열재 두께도 알려주시고", "몰딩 색상 추천 부탁드립니다."),
+    ),
+    "two aspects joined by a particle": (
+        "마루가 썩는 이유랑 타일 자르는 방법 알려줘",
+        ("마루가 썩는 이유", "타일 자르는 방법 알려줘"),
+    ),
+    "change of subject": (
+        "에폭시가 뭔가요? 그건 그렇고 방문은 왜 저절로 열리나요?",
+        ("에폭시가 뭔가요?", "방문은 왜 저절로 열리나요?"),
+    ),
+    "misspelt questions joined": (
+        "방충망 찢어졌는데 어케고침 글고 문고리 헐거운거 뭘로 조여야대요",
+        ("방충망 찢어졌는데 어케고침", "문고리 헐거운거 뭘로 조여야대요"),
+    ),
+    "an inquiry at the end": (
+        "장판은 몇 밀리가 좋은지, 그리고 눌린 소파 자국은 없앨 수 있는지 여쭙니다.",
+        ("장판은 몇 밀리가 좋은지", "눌린 소파 자국은 없앨 수 있는지 여쭙니다."),
+    ),
 }
 
 WHOLE = {
@@ -109,6 +129,9 @@ WHOLE = {
     "one question about two things": "벽지를 뜯고 칠하는 것과 벽지 위에 칠하는 것의 차이는 무엇인가요?",
     "two aspects of one thing": "천장 텍스가 처지는 가장 큰 원인과 그 해결 방법은 무엇인가요?",
     "two clauses about one thing": "데코타일은 어떤 재료로 만들어지며, 어떤 공간에 적합한가요?",
+    "aspects joined by a particle, of one thing": "단열재의 종류랑 가격 알려줘",
+    "cause and cure joined by a particle": "백화가 생기는 원인과 없애는 방법 알려주세요",
+    "last aspect of one thing announced": "단열재의 장점은 무엇인가요? 마지막으로, 가격은 얼마인가요?",
     "two steps of one job": "어떤 접착제를 사용하고 어떤 순서로 벽지를 붙여야 하나요?",
     "real relation": "벽지 두께와 시공 난이도의 관계는 무엇인가요?",
     "context before the question": "며칠 전에 도배했는데 벽지가 들떴어요. 다시 시공해야 하나요?",
