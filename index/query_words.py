@@ -1,14 +1,15 @@
-"""What the lexical side reads in a question: its words in four forms, and the written words behind everyday speech.
+"""What is read in a question: its words in four forms, and the written words behind everyday speech.
 
-"장판 깔면 조은 점이 머임" asks for what questions and answers call 장점, a word that no n-gram of it holds. A lexicon
-(`index/resources/everyday_words.txt`) names the written word; it is added to the question, never put in place of what
-was typed, and only for the lexical side: the encoder reads the question as it stands.
+"장판 깔면 조은 점이 머임" asks for what questions and answers call 장점, a word that no n-gram of it holds and that a
+small encoder does not hear in it. A lexicon (`index/resources/everyday_words.txt`) names the written word. For the
+lexical side it is added to what was typed; for the encoder it takes the place of spellings that can mean nothing else.
 """
 
 import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from index.korean import KoreanAnalyzer, as_it_sounds, jamo_ngrams, spelling_ngrams, word_heads
 
@@ -42,17 +43,50 @@ def query_words(question: str, analyzer: KoreanAnalyzer) -> QueryWords:
 
 def written_words(text: str) -> list[str]:
     """Returns the written words that the everyday spellings in a text stand for, without repetition."""
-    lexicon, spelling = _lexicon()
-    found = (word for match in spelling.finditer(as_it_sounds(text)) for word in lexicon[match[0]])
+    lexicon = _lexicon()
+    found = (word for match in lexicon.spelling.finditer(as_it_sounds(text)) for word in lexicon.words[match[0]])
     return list(dict.fromkeys(found))
 
 
+def as_written(text: str) -> str:
+    """Returns a question with the written word in place of everyday spellings that can mean nothing else.
+
+    The ending after the spelling goes with it: "별로인 점은요?" becomes "단점?". Other texts come back as they are.
+    """
+    lexicon = _lexicon()
+    sounds = [(jamo, place) for place, char in enumerate(text) for jamo in as_it_sounds(char)]
+    result, done = "", 0
+    for match in lexicon.spelling.finditer("".join(jamo for jamo, _ in sounds)):
+        start, end = sounds[match.start()][1], sounds[match.end() - 1][1] + 1
+        inside = match.start() > 0 and sounds[match.start() - 1][1] == start
+        if match[0] not in lexicon.replacing or inside or start < done:
+            continue
+        while end < len(text) and text[end].isalnum():
+            end += 1
+        space = " " if text[done:start] and not text[start - 1].isspace() else ""
+        result += text[done:start] + space + lexicon.words[match[0]][0]
+        done = end
+    return result + text[done:]
+
+
+class _Lexicon(NamedTuple):
+    """Written words by spelling, the spellings that the encoder reads as the word, and a pattern of all spellings."""
+
+    words: dict[str, list[str]]
+    replacing: frozenset[str]
+    spelling: re.Pattern[str]
+
+
 @cache
-def _lexicon() -> tuple[dict[str, list[str]], re.Pattern[str]]:
+def _lexicon() -> _Lexicon:
     text = files("index").joinpath("resources", "everyday_words.txt").read_text("utf-8")
-    lexicon: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
+    replacing: set[str] = set()
     for line in text.splitlines():
-        words, _, spellings = line.partition("#")[0].partition(":")
-        lexicon |= {as_it_sounds(spelling): words.split() for spelling in spellings.split()}
+        written, sign, spellings = re.match(r"([^:=#]*)([:=]?)([^#]*)", line).groups()  # type: ignore[union-attr]
+        read = [as_it_sounds(spelling) for spelling in spellings.split()]
+        words |= dict.fromkeys(read, written.split())
+        replacing |= set(read) if sign == "=" else set()
     # An alternation takes its first match, so the longest spelling comes first.
-    return lexicon, re.compile("|".join(sorted(map(re.escape, lexicon), key=len, reverse=True)))
+    pattern = re.compile("|".join(sorted(map(re.escape, words), key=len, reverse=True)))
+    return _Lexicon(words, frozenset(replacing), pattern)

@@ -10,7 +10,7 @@ from index.examples import ExampleChoice, example_answer
 from index.fusion import FusionWeights, LexicalScores, Ranked, rank_groups
 from index.knowledge_base import KnowledgeBase
 from index.korean import korean_analyzer
-from index.query_words import query_words
+from index.query_words import as_written, query_words
 
 DEFAULT_TOP_K = 3
 
@@ -65,8 +65,8 @@ class Retriever:
         return [self._hits(text, vector, top_k) for text, vector in zip(texts, self.encode(texts), strict=True)]
 
     def encode(self, questions: Sequence[str]) -> Vectors:
-        """Encodes questions as the base's own were; shape `(len(questions), dim)`."""
-        return self.base.encoder.encode_queries(questions)
+        """Encodes questions as the base's own were, everyday words as written ones; shape `(len(questions), dim)`."""
+        return self.base.encoder.encode_queries([as_written(question) for question in questions])
 
     def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
         """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""

@@ -3,7 +3,7 @@
 import pytest
 
 from index.korean import korean_analyzer
-from index.query_words import query_words, written_words
+from index.query_words import as_written, query_words, written_words
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,22 @@ from index.query_words import query_words, written_words
 )
 def test_everyday_spellings_are_read_as_the_written_word(typed: str, written: list[str]) -> None:
     assert written_words(typed) == written
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("장판 깔면 조은 점이 머임", "장판 깔면 장점 머임"),
+        ("세라믹타일 별로인점은요?", "세라믹타일 단점?"),
+        ("합지쓰면 머가 안조아", "합지쓰면 단점"),
+        ("롱브릭타일안좋은점 알랴줘", "롱브릭타일 단점 알랴줘"),
+        ("합지랑 실크랑 뭐가 좋아요?", "합지랑 실크랑 뭐가 좋아요?"),
+        ("실크벽지의 장점은 무엇인가요?", "실크벽지의 장점은 무엇인가요?"),
+        ("", ""),
+    ],
+)
+def test_the_encoder_reads_the_written_word_only_where_nothing_else_can_be_meant(typed: str, written: str) -> None:
+    assert as_written(typed) == written
 
 
 def test_the_written_word_is_added_to_what_was_typed() -> None:
