@@ -1,35 +1,38 @@
-"""Every GPU row of issue 4 in one run, under a T4's limits: `python -m training.bench_t4 [--json] [--quick]`.
+"""Every row of training that needs a GPU, in one run and under a T4's limits: `python -m training.bench_t4 --out DIR`.
 
     predicted beside measured peak memory, nine configurations of six models in five architectures
     a 10.7B-shaped model in NF4: 20 steps at length 1,024
     tokens a second beside a plain TRL script
 
-Nothing is downloaded: weights are random, of the true shapes, and a tokenizer is trained on the starter knowledge base.
-A larger GPU is held to a T4's means: 15 GiB, fp16, no flash attention, key heads repeated. Without CUDA it says so and
-ends with status 0, since nothing failed.
+What is measured is the trainer of `dobae train` itself, with its guards, its held-out loss and its checkpoint at the
+end; the plain script is `SFTTrainer` alone. Nothing is downloaded: weights are random, of the true shapes, and a
+tokenizer is trained on the starter knowledge base. A larger GPU is held to a T4's means: 15 GiB, fp16, no flash
+attention, key heads repeated.
+
+A row that fails is a row of the table, and the next one runs; each is written to `DIR/bench_t4.jsonl` as soon as it is
+there, and `--only memory|large|speed` measures some. Without CUDA it says so and ends with status 0, since nothing
+failed. `--dry-run` walks the same path on the CPU in tiny shapes, to find a mistake where time costs nothing.
 """
 
 import argparse
 import json
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from data.errors import DobaeError, one_line
+from training.bench_runs import full_rows, starter_texts, text_rows, tiny, tokenizer, train, train_plainly
 from training.plan.architectures import Architecture, architecture
 from training.plan.inputs import GIB, PlanInput
 from training.plan.memory import predict
-from training.plan.skeleton import random_model
 
 LIMIT_GIB = 15.0
 TOLERANCE = 0.10
 SPEEDUP = 1.5
-STARTER = Path(__file__).resolve().parent.parent / "data" / "starter" / "qa.csv"
 _Q = ("q_proj",)
 
 # Chosen so that each term of the prediction leads somewhere: weights, saved activations, recomputation, logits.
@@ -52,6 +55,8 @@ MEMORY_RUNS: tuple[PlanInput, ...] = (
 LARGE = PlanInput(
     "upstage/SOLAR-10.7B-v1.0", "nf4-double", target_modules=_Q, packing=True, optimiser="paged_adamw_8bit"
 )
+PARTS = ("memory", "large", "speed")
+RESULTS = "bench_t4.jsonl"
 SPEED = PlanInput("42dot/42dot_LLM-SFT-1.3B", target_modules=_Q, micro_batch=8, gradient_checkpointing=True)
 
 
@@ -74,59 +79,6 @@ class Row:
     detail: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What one training run showed: peak bytes, tokens that are not padding, seconds without the warm-up, losses."""
-
-    peak: int
-    tokens: int
-    seconds: float
-    losses: tuple[float, ...]
-    steps: int
-
-
-def full_rows(run: PlanInput, vocab: int, count: int) -> list[dict[str, list[int]]]:
-    """Token rows of exactly the run's length, the second of each pair one shorter, so that a batch is padded."""
-    rows = []
-    for number in range(count):
-        length = run.max_length - (number % 2 if run.micro_batch > 1 else 0)
-        labelled = max(1, round(length * run.label_share))
-        ids = [(number * 7919 + place * 104729) % (vocab - 8) + 8 for place in range(length)]
-        rows.append({"input_ids": ids, "completion_mask": [0] * (length - labelled) + [1] * labelled})
-    return rows
-
-
-def starter_texts() -> list[dict[str, str]]:
-    """Prompts with three examples and answers from the starter knowledge base, of their natural, uneven lengths."""
-    from data.prompts import Example, closed_book_messages, grounded_messages, plain_prompt
-    from data.readers import read_groups
-
-    groups = read_groups(STARTER).groups
-    rows = []
-    for number, group in enumerate(groups):
-        shown = [groups[(number + step) % len(groups)] for step in (0, 17, 41)]
-        examples = [Example(g.questions[0], g.answers[0]) for g in shown]
-        for question in group.questions:
-            prompts = grounded_messages(question, examples), closed_book_messages(question)
-            rows += [{"prompt": plain_prompt(p), "completion": " " + group.answers[0]} for p in prompts]
-    return rows
-
-
-def tokenizer(texts: Sequence[str], vocab: int = 8000) -> Any:
-    """A byte-level BPE trained on the texts: real Korean token counts, no download."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(vocab_size=vocab, special_tokens=["<pad>", "<eos>"], show_progress=False),
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<pad>", eos_token="<eos>")  # noqa: S106
-
-
 def t4_limits() -> str:
     """Holds the current GPU to a T4's means; returns its name."""
     import torch
@@ -141,145 +93,63 @@ def t4_limits() -> str:
     return str(torch.cuda.get_device_name(0))
 
 
-def train(run: PlanInput, arch: Architecture, rows: list[dict[str, Any]], steps: int, words: Any) -> Trained:
-    """Trains random weights of the run's shape through `SFTTrainer`.
-
-    Args:
-        run: The settings.
-        arch: The model's dimensions.
-        rows: Token rows, or prompts and completions.
-        steps: Optimiser steps.
-        words: Tokenizer.
-
-    Returns:
-        Peak memory, speed and losses.
-    """
-    import gc
-
-    import torch
-    from peft import LoraConfig
-    from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
-
-    cuda = torch.cuda.is_available()
-    gc.collect()
-    if cuda:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-    model = random_model(arch, run.quantisation, "cuda" if cuda else "cpu", run.compute_dtype)
-    targets: Any = "all-linear" if run.target_modules == ("all-linear",) else list(run.target_modules)
-    with tempfile.TemporaryDirectory() as folder:
-        config = SFTConfig(
-            output_dir=folder,
-            max_steps=steps,
-            per_device_train_batch_size=run.micro_batch,
-            max_length=run.max_length,
-            packing=run.packing,
-            gradient_checkpointing=run.gradient_checkpointing,
-            optim={"adamw": "adamw_torch_fused"}.get(run.optimiser, run.optimiser),
-            fp16=cuda,
-            bf16=False,
-            use_cpu=not cuda,
-            completion_only_loss=True,
-            learning_rate=1e-4,
-            save_strategy="no",
-            report_to=[],
-            logging_steps=1,
-            disable_tqdm=True,
-            seed=0,
-        )
-        trainer: Any = SFTTrainer(
-            model,
-            args=config,
-            train_dataset=import_module("datasets").Dataset.from_list(rows),
-            processing_class=words,
-            peft_config=LoraConfig(
-                r=run.lora_rank,
-                lora_alpha=8,
-                target_modules=targets,
-                fan_in_fan_out=arch.family == "gpt2",
-                task_type="CAUSAL_LM",
-            ),
-        )
-        for parameter in trainer.model.parameters():  # TRL gives a quantised model a bf16 adapter: fp16 cannot scale it
-            if parameter.requires_grad:
-                parameter.data = parameter.data.float()
-        clock = _clock(trainer, skip=min(3, steps - 1))
-        trainer.train()
-        peak = torch.cuda.max_memory_allocated() if cuda else 0
-        losses = tuple(float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
-        return Trained(peak, clock.tokens, clock.seconds, losses, trainer.state.global_step)
-
-
-def _clock(trainer: Any, skip: int) -> Any:
-    """Counts time and non-padding tokens of the steps after the first `skip`."""
-    import torch
-    from transformers import TrainerCallback
-
-    class Clock(TrainerCallback):  # type: ignore[misc]
-        tokens = 0
-        seconds = 0.0
-        started = 0.0
-
-        def on_step_end(self, *given: Any, **_: Any) -> None:
-            state = given[1]
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            if state.global_step == skip:
-                self.started, self.tokens = time.perf_counter(), 0
-            elif state.global_step > skip:
-                self.seconds = time.perf_counter() - self.started
-
-    clock = Clock()
-    original = trainer.compute_loss
-
-    def counted(model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        mask = inputs.get("attention_mask")  # a packed batch has none, and no padding
-        clock.tokens += int(mask.sum()) if mask is not None else inputs["input_ids"].numel()
-        return original(model, inputs, *args, **kwargs)
-
-    trainer.compute_loss = counted
-    trainer.add_callback(clock)
-    return clock
-
-
-def memory_rows(words: Any, steps: int, runs: Sequence[PlanInput] = MEMORY_RUNS) -> Iterator[Row]:
-    """Predicted beside measured peak memory of each configuration."""
-    for run in runs:
-        arch = architecture(run.model)
-        result = train(run, arch, full_rows(run, arch.vocab, run.micro_batch * steps), steps, words)
-        yield compare(run, predict(run, arch).total, result.peak)
+def memory_row(run: PlanInput, words: Any, steps: int, arch: Architecture | None = None) -> Row:
+    """Predicted beside measured peak memory of one configuration."""
+    arch = arch or architecture(run.model)
+    result = train(run, arch, full_rows(run, arch.vocab, run.micro_batch * steps), steps, words)
+    return compare(run, predict(run, arch).total, result.peak)
 
 
 def compare(run: PlanInput, predicted: float, measured: float) -> Row:
     """One line of the memory table; `predicted` and `measured` in bytes."""
-    error = predicted / measured - 1 if measured else float("inf")
-    keep = "checkpointing" if run.gradient_checkpointing else "no checkpointing"
-    what = f"{run.model}, {run.quantisation}, {run.micro_batch} x {run.max_length}, {run.target_modules[0]}, {keep}"
+    error = predicted / measured - 1 if measured else None
+    value = f"{predicted / GIB:.2f} predicted, {measured / GIB:.2f} GiB measured"
     return Row(
-        what,
-        f"{predicted / GIB:.2f} predicted, {measured / GIB:.2f} GiB measured ({error:+.1%})",
+        name_of(run),
+        value if error is None else f"{value} ({error:+.1%})",
         f"within {TOLERANCE:.0%}",
-        abs(error) <= TOLERANCE,
+        error is not None and abs(error) <= TOLERANCE,
         {"run": asdict(run), "predicted_gib": predicted / GIB, "measured_gib": measured / GIB, "error": error},
     )
 
 
-def large_row(words: Any, texts: list[dict[str, str]], steps: int = 20) -> Row:
+def name_of(run: PlanInput) -> str:
+    """Says a configuration in a line."""
+    keep = "checkpointing" if run.gradient_checkpointing else "no checkpointing"
+    return f"{run.model}, {run.quantisation}, {run.micro_batch} x {run.max_length}, {run.target_modules[0]}, {keep}"
+
+
+def large_row(
+    words: Any,
+    texts: Sequence[dict[str, str]],
+    steps: int = 20,
+    run: PlanInput = LARGE,
+    arch: Architecture | None = None,
+) -> Row:
     """The 10.7B-shaped model on real text."""
-    result = train(LARGE, architecture(LARGE.model), texts, steps, words)
+    rows = text_rows(texts, words, run.max_length)
+    result = train(run, arch or architecture(run.model), rows, steps, words)
     peak = result.peak / GIB
     finite = all(abs(loss) < float("inf") for loss in result.losses)  # false for nan, too
     passed = result.steps == steps and finite and peak < LIMIT_GIB
     detail = {"peak_gib": peak, "losses": result.losses, "tokens_per_s": result.tokens / max(result.seconds, 1e-9)}
-    return Row("10.7B-shaped, NF4, length 1,024, 20 steps", f"{peak:.2f} GiB", "< 15 GiB", passed, detail)
+    return Row(
+        f"10.7B-shaped, NF4, length {run.max_length:,}, {steps} steps", f"{peak:.2f} GiB", "< 15 GiB", passed, detail
+    )
 
 
-def speed_row(words: Any, texts: list[dict[str, str]], steps: int) -> Row:
-    """Tokens a second with packing beside the same script without it, the micro-batch's padded size alike."""
-    arch = architecture(SPEED.model)
-    plain = train(SPEED, arch, texts, steps, words)
-    packed = train(replace(SPEED, packing=True, micro_batch=SPEED.micro_batch // 4), arch, texts, steps, words)
+def speed_row(
+    words: Any,
+    texts: Sequence[dict[str, str]],
+    steps: int,
+    run: PlanInput = SPEED,
+    arch: Architecture | None = None,
+) -> Row:
+    """Tokens a second of `dobae train` with packing beside a plain script, the micro-batch's padded size alike."""
+    arch = arch or architecture(run.model)
+    plain = train_plainly(run, arch, texts, steps, words)
+    packing = replace(run, packing=True, micro_batch=max(1, run.micro_batch // 4))
+    packed = train(packing, arch, text_rows(texts, words, run.max_length), steps, words)
     plain_rate, packed_rate = (r.tokens / max(r.seconds, 1e-9) for r in (plain, packed))
     ratio = packed_rate / max(plain_rate, 1e-9)
     return Row(
@@ -291,47 +161,111 @@ def speed_row(words: Any, texts: list[dict[str, str]], steps: int) -> Row:
     )
 
 
-def as_markdown(rows: Sequence[Row], device: str, versions: dict[str, str]) -> str:
+def plan_of_rows(words: Any, texts: Sequence[dict[str, str]], *, quick: bool, dry: bool) -> list[tuple[str, str, Any]]:
+    """The rows to come: part, name, and what measures each."""
+
+    def shapes(run: PlanInput) -> tuple[PlanInput, Architecture | None]:
+        return tiny(run) if dry else (run, None)
+
+    def of(part: str, name: str, measure: Callable[..., Row], *given: Any) -> tuple[str, str, Any]:
+        return part, name, lambda: measure(*given)
+
+    steps = 2 if quick or dry else 4
+    memory = [shapes(run) for run in MEMORY_RUNS]
+    (large, large_arch), (speed, speed_arch) = shapes(LARGE), shapes(SPEED)
+    speed_steps = 3 if dry else 10 if quick else 40
+    return [
+        *(of("memory", name_of(run), memory_row, run, words, steps, arch) for run, arch in memory),
+        of("large", "10.7B-shaped", large_row, words, texts, 3 if dry else 20, large, large_arch),
+        of(
+            "speed",
+            "tokens/s beside a plain TRL script",
+            speed_row,
+            words,
+            texts,
+            speed_steps,
+            speed,
+            speed_arch,
+        ),
+    ]
+
+
+def attempt(name: str, measure: Callable[[], Row]) -> Row:
+    """Measures a row; what goes wrong is the row, and the memory it held is given back."""
+    import torch
+
+    try:
+        return measure()
+    except torch.OutOfMemoryError as error:
+        reason = f"out of memory under {LIMIT_GIB:g} GiB: {one_line(error)}"
+    except (DobaeError, RuntimeError, ValueError, TypeError, OSError, AttributeError, KeyError, ImportError) as error:
+        reason = f"{type(error).__name__}: {one_line(error)}"
+    return Row(name, f"failed ({reason})", "runs", passed=False, detail={"error": reason})
+
+
+def as_markdown(rows: Sequence[Row], device: str, versions: dict[str, str], *, judged: bool = True) -> str:
     """The results as a table, under the device and the versions they were measured with."""
+
+    def verdict(row: Row) -> str:
+        return ("pass" if row.passed else "MISS") if judged or ("error" in row.detail and row.bar == "runs") else "-"
+
     head = f"{device}, {time.strftime('%Y-%m-%d')}, " + ", ".join(f"{name} {v}" for name, v in versions.items())
     lines = [head, "", "| what | measured | bar | |", "| --- | --- | --- | --- |"]
-    lines += [f"| {r.what} | {r.value} | {r.bar} | {'pass' if r.passed else 'MISS'} |" for r in rows]
+    lines += [f"| {r.what} | {r.value} | {r.bar} | {verdict(r)} |" for r in rows]
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs every row; returns 0 when all pass or nothing can be measured, 1 when a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m training.bench_t4", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
-    parser.add_argument("--quick", action="store_true", help="two steps a configuration, ten for speed")
-    options = parser.parse_args(arguments)
+    options = _options(arguments)
     import torch
 
-    if not torch.cuda.is_available():
+    cuda = torch.cuda.is_available()
+    if not cuda and not options.dry_run:
         sys.stderr.write("bench_t4: no CUDA GPU here, nothing measured; run it where there is one (Colab, Kaggle)\n")
         if options.json:
             sys.stdout.write(json.dumps({"measured": False, "rows": []}) + "\n")
         return 0
+    if cuda and options.dry_run:
+        sys.stderr.write("bench_t4: --dry-run is for machines without a GPU; leave it out, or hide the GPU\n")
+        return 2
     from importlib.metadata import version
 
-    device = t4_limits()
-    texts = starter_texts()
-    words = tokenizer([row["prompt"] + row["completion"] for row in texts])
-    rows = []
-    with redirect_stdout(sys.stderr):  # the trainer prints its losses; stdout is for the result
-        for measured in _all_rows(words, texts, quick=options.quick):
-            rows.append(measured)
-            sys.stderr.write(f"{measured.what}: {measured.value}\n")
+    device = t4_limits() if cuda else "dry run in tiny shapes on the CPU, nothing measured"
+    texts = starter_texts()[: 40 if options.dry_run else None]
+    words = tokenizer([row["prompt"] + row["completion"] for row in texts], 900 if options.dry_run else 8000)
     versions = {name: version(name) for name in ("torch", "transformers", "trl", "peft", "bitsandbytes")}
-    result = {"measured": True, "device": device, "versions": versions, "rows": [asdict(row) for row in rows]}
-    sys.stdout.write((json.dumps(result) if options.json else as_markdown(rows, device, versions)) + "\n")
+    rows: list[Row] = []
+    with redirect_stdout(sys.stderr):  # the trainer prints its losses; stdout is for the result
+        for part, name, measure in plan_of_rows(words, texts, quick=options.quick, dry=options.dry_run):
+            if part not in options.only:
+                continue
+            rows.append(attempt(name, measure))
+            _keep(options.out, rows[-1])
+            sys.stderr.write(f"{rows[-1].what}: {rows[-1].value}\n")
+    result = {"measured": cuda, "device": device, "versions": versions, "rows": [asdict(row) for row in rows]}
+    sys.stdout.write((json.dumps(result) if options.json else as_markdown(rows, device, versions, judged=cuda)) + "\n")
+    if options.dry_run:
+        return 1 if any("error" in row.detail and row.bar == "runs" for row in rows) else 0
     return 0 if all(row.passed for row in rows) else 1
 
 
-def _all_rows(words: Any, texts: list[dict[str, str]], *, quick: bool) -> Iterator[Row]:
-    yield from memory_rows(words, 2 if quick else 4)
-    yield large_row(words, texts)
-    yield speed_row(words, texts, 10 if quick else 40)
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.bench_t4", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--out", type=Path, help=f"folder for {RESULTS}, a line a row as soon as it is measured")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure")
+    parser.add_argument("--quick", action="store_true", help="two steps a configuration, ten for speed")
+    parser.add_argument("--dry-run", action="store_true", help="the same path in tiny shapes on the CPU")
+    return parser.parse_args(arguments)
+
+
+def _keep(folder: Path | None, row: Row) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / RESULTS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A file with several mistakes is refused once, with all of them.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -31,7 +32,10 @@ def find_config(name: str) -> Path:
     preset = PRESETS / f"{name.removesuffix('.toml')}.toml"
     if "/" not in name and preset.is_file():
         return preset
-    raise InputError(f"{name}: no such file, and no such preset; the presets are {', '.join(preset_names())}")
+    names = preset_names()
+    near = get_close_matches(name.removesuffix(".toml"), names, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise InputError(f"{name}: no such file, and no such preset{meant}; the presets are {', '.join(names)}")
 
 
 def read_config(path: Path) -> TrainConfig:

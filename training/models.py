@@ -176,6 +176,8 @@ def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
             r=settings.r,
             lora_alpha=settings.alpha,
             lora_dropout=settings.dropout,
+            # GPT-2's Conv1D keeps its weight transposed; quantised, it is a linear layer like any other.
+            fan_in_fan_out=model.config.model_type == "gpt2" and config.precision.quantization == "none",
         )
         return get_peft_model(model, peft_config)
     except (ValueError, OSError, RuntimeError) as error:

@@ -112,7 +112,7 @@ def _run(
         make_folder(out)
         write_json(out / RUN_FILE, identity)
     cpu_begin = process_time()
-    trainer, watch = _trainer(config, model, tokenizer, data, hardware, max_steps, shown, told)
+    trainer, watch = make_trainer(config, model, tokenizer, data, hardware, max_steps, shown, told)
     _train(trainer, watch, checkpoint, out, told)
     zero, count = _moved(trainer.model)
     _count_all_tokens(trainer)
@@ -140,7 +140,7 @@ def _silent(*_: Any) -> None:
     """Says nothing: only the first process speaks."""
 
 
-def _trainer(
+def make_trainer(
     config: TrainConfig,
     model: Any,
     tokenizer: Any,
@@ -150,6 +150,11 @@ def _trainer(
     progress: Progress,
     say: Say,
 ) -> tuple[Any, Any]:
+    """Makes the trainer of a run, and what watches over it.
+
+    Returns:
+        The `AdapterTrainer` and its `Watch`.
+    """
     import datasets
     from transformers import PrinterCallback, ProgressCallback
     from trl.trainer.sft_config import SFTConfig
@@ -180,7 +185,7 @@ def _trainer(
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulation,
-        **_checkpointing(SFTConfig, on=settings.gradient_checkpointing),
+        **checkpointing(SFTConfig, on=settings.gradient_checkpointing),
         optim=_OPTIMIZERS[settings.optimizer],
         fp16=hardware.cuda and hardware.compute == "float16",
         bf16=hardware.compute == "bfloat16",
@@ -217,7 +222,7 @@ def _trainer(
     return trainer, watch
 
 
-def _checkpointing(kind: Any, *, on: bool) -> dict[str, Any]:
+def checkpointing(kind: Any, *, on: bool) -> dict[str, Any]:
     """Spells activation checkpointing as the installed transformers does; its old name warns."""
     from dataclasses import fields
 

@@ -39,6 +39,14 @@ def test_every_preset_fits_a_t4_as_planned(name: str) -> None:
     assert plan["fits"]
 
 
+def test_plan_for_two_gpus_counts_the_gradients_that_are_exchanged() -> None:
+    alone = json.loads(_run("plan", "kaggle-2xt4", "--json").stdout)
+    both = json.loads(_run("plan", "kaggle-2xt4", "--gpus", "2", "--json").stdout)
+    assert both["parts"]["ddp buckets"] == both["parts"]["gradients"] > 0
+    assert both["total_gib"] > alone["total_gib"]
+    assert both["fits"]
+
+
 def test_plan_proposes_what_makes_it_fit() -> None:
     plan = json.loads(_run("plan", "t4-solar-10.7b", "--budget", "6.5", "--json").stdout)
     assert not plan["fits"]
@@ -46,7 +54,7 @@ def test_plan_proposes_what_makes_it_fit() -> None:
 
 
 def test_first_argument_that_is_no_command_is_a_configuration(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such preset; the presets are"):
+    with pytest.raises(InputError, match=r"no such preset \(did you mean cpu-smollm2\?\)"):
         _run("cpu-smolm2")
     path = tmp_path / "mine.toml"
     path.write_text('[model]\nbase = "smollm2"\n[adapterr]\n', "utf-8")

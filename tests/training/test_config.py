@@ -43,7 +43,7 @@ def test_preset_is_found_by_name_and_a_file_by_path(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text((PRESETS / "tiny.toml").read_text("utf-8"), "utf-8")
     assert find_config(str(mine)) == mine
-    with pytest.raises(InputError, match="the presets are cpu-smollm2"):
+    with pytest.raises(InputError, match=r"did you mean cpu-smollm2\?\); the presets are cpu-smollm2"):
         find_config("cpu-smolm2")
 
 

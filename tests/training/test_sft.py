@@ -265,6 +265,17 @@ def test_length_that_cuts_every_label_stops_before_the_model_is_loaded(make_conf
         _go(make_config(data={"max_length": 32}))
 
 
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_curves_to_a_library_that_is_not_there_are_refused_first(
+    make_config: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=f"{name}.*not installed: pip install {name}"):
+        _go(make_config(logging={"report_to": name}))
+
+
 def test_resume_without_a_checkpoint_is_refused(make_config: Any) -> None:
     with pytest.raises(InputError, match="no whole checkpoint"):
         _go(make_config(), resume=True)

@@ -71,6 +71,7 @@ def run(
 def plan(
     config: ConfigArgument,
     budget: Annotated[float, typer.Option("--budget", min=0.1, help="Usable memory of one GPU, in GiB.")] = 15.0,
+    gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs that train together, each with the model.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Say what memory a run will take, and what to change if it does not fit; loads nothing."""
@@ -79,7 +80,7 @@ def plan(
     from training.plan.report import as_table
     from training.planning import plan_input
 
-    question = plan_input(_read(config, None), budget)
+    question = plan_input(_read(config, None), budget, gpus)
     made = make_plan(question)
     typer.echo(json.dumps(plan_json(made), ensure_ascii=False) if as_json else as_table(made, question))
 

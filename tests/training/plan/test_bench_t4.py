@@ -3,18 +3,17 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from training import bench_t4
-from training.plan.architectures import Architecture, architecture
+from training import bench_runs, bench_t4
+from training.plan.architectures import architecture
 from training.plan.inputs import GIB, PlanInput
 from training.plan.memory import predict
+from training.planning import plan_input
 
 torch = pytest.importorskip("torch")
-TINY = Architecture("tiny", "llama", 64, 2, 4, 2, 16, 128, 1000, True)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says so only without CUDA")
@@ -38,10 +37,10 @@ def test_the_configurations_are_at_least_six_over_two_families_and_fit() -> None
 
 def test_full_rows_are_full_and_padded_in_pairs() -> None:
     run = PlanInput("tiny", micro_batch=2, max_length=32, label_share=0.25)
-    rows = bench_t4.full_rows(run, 100, 4)
-    assert [len(row["input_ids"]) for row in rows] == [32, 31, 32, 31]
-    assert sum(rows[0]["completion_mask"]) == 8
-    assert all(0 <= token < 100 for row in rows for token in row["input_ids"])
+    rows = bench_runs.full_rows(run, 100, 4)
+    assert [len(row.input_ids) for row in rows] == [32, 31, 32, 31]
+    assert 32 - rows[0].prompt_length == 8
+    assert all(0 <= token < 100 for row in rows for token in row.input_ids)
 
 
 def test_a_prediction_passes_within_the_tolerance_only() -> None:
@@ -54,18 +53,35 @@ def test_a_prediction_passes_within_the_tolerance_only() -> None:
     assert "| pass |" in table
 
 
+def test_a_row_that_fails_is_a_row_and_not_the_end() -> None:
+    def out_of_memory() -> bench_t4.Row:
+        raise torch.OutOfMemoryError("CUDA out of\nmemory")
+
+    row = bench_t4.attempt("a model", out_of_memory)
+    assert not row.passed
+    assert row.value == "failed (out of memory under 15 GiB: CUDA out of memory)"
+    assert "| MISS |" in bench_t4.as_markdown([row], "a GPU", {}, judged=False)
+
+
+@pytest.mark.parametrize("run", [*bench_t4.MEMORY_RUNS, bench_t4.LARGE, bench_t4.SPEED], ids=bench_t4.name_of)
+def test_the_settings_measured_are_those_that_were_planned(run: PlanInput, tmp_path: Path) -> None:
+    planned = plan_input(bench_runs.config_of(run, tmp_path))
+    kept = ("model", "quantisation", "target_modules", "lora_rank", "micro_batch", "max_length", "packing")
+    for name in (*kept, "gradient_checkpointing", "optimiser", "compute_dtype", "attention"):
+        assert getattr(planned, name) == getattr(run, name), name
+
+
 @pytest.mark.integration
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("quantisation", ["none", "nf4-double"])
-@pytest.mark.parametrize("packing", [False, True], ids=["plain", "packed"])
-def test_the_training_path_runs_on_the_cpu(quantisation: str, packing: bool) -> None:
-    texts = bench_t4.starter_texts()[:24]
-    words = bench_t4.tokenizer([row["prompt"] + row["completion"] for row in texts], 900)
-    run = PlanInput("tiny", quantisation, "float32", lora_rank=4, micro_batch=2, max_length=256, packing=packing)
-    # natural text when packed, token rows of full length when not
-    rows = texts if packing else bench_t4.full_rows(replace(run, max_length=64), 900, 6)
-    done = bench_t4.train(run, TINY, rows, 3, words)
-    assert done.steps == 3
-    assert len(done.losses) == 3
-    assert done.tokens > 0
-    assert done.seconds > 0
+@pytest.mark.skipif(torch.cuda.is_available(), reason="walks the path without CUDA")
+def test_the_dry_run_walks_every_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench_t4.main(["--dry-run", "--json", "--out", str(tmp_path)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert not result["measured"]
+    assert len(result["rows"]) == len(bench_t4.MEMORY_RUNS) + 2
+    assert [row["value"] for row in result["rows"] if "error" in row["detail"] and row["bar"] == "runs"] == []
+    large, speed = result["rows"][-2:]
+    assert len(large["detail"]["losses"]) == 3
+    assert speed["detail"]["plain"] > 0
+    kept = (tmp_path / bench_t4.RESULTS).read_text("utf-8").splitlines()
+    assert [json.loads(line)["what"] for line in kept] == [row["what"] for row in result["rows"]]
