@@ -26,7 +26,8 @@ POOL = 64
 class FusionWeights:
     """What each lexical signal may add to a cosine.
 
-    The defaults have the best mean over two training splits (`benchmarks/tune_fusion.py`, docs/results.md).
+    The defaults are among the best of a grid by their mean over two training splits (`benchmarks/tune_fusion.py`,
+    docs/results.md).
 
     Attributes:
         morphemes: Weight of BM25 over Kiwi morphemes of the questions.
