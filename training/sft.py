@@ -7,7 +7,8 @@ says what the checkpoints were trained on so that a resume cannot mix two runs.
 import json
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
@@ -74,7 +75,7 @@ def run(
     _check_folder(config.out, resume)
     from training.models import without_known_warnings
 
-    with without_known_warnings():
+    with without_known_warnings(), _curves_in(config.out / "logs"):
         return _run(config, base, max_steps, resume, progress, say)
 
 
@@ -164,7 +165,6 @@ def make_trainer(
     datasets.disable_progress_bars()
     settings = config.optimisation
     out = config.out
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(out / "logs"))
     packing = settings.packing != "none"
     arguments = SFTConfig(
         output_dir=str(out / CHECKPOINTS),
