@@ -79,6 +79,20 @@ def run(
         return _run(config, base, max_steps, resume, progress, say)
 
 
+@contextmanager
+def _curves_in(folder: Path) -> Iterator[None]:
+    """Tells TensorBoard where this run's curves go, unless the user did; another run in this process has its own."""
+    name = "TENSORBOARD_LOGGING_DIR"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+
+
 def _run(
     config: TrainConfig, base: Path, max_steps: int | None, resume: bool, progress: Progress, say: Say
 ) -> TrainResult:
