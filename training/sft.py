@@ -7,8 +7,7 @@ says what the checkpoints were trained on so that a resume cannot mix two runs.
 import json
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
@@ -75,22 +74,8 @@ def run(
     _check_folder(config.out, resume)
     from training.models import without_known_warnings
 
-    with without_known_warnings(), _curves_in(config.out / "logs"):
+    with without_known_warnings():
         return _run(config, base, max_steps, resume, progress, say)
-
-
-@contextmanager
-def _curves_in(folder: Path) -> Iterator[None]:
-    """Tells TensorBoard where this run's curves go, unless the user did; another run in this process has its own."""
-    name = "TENSORBOARD_LOGGING_DIR"
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = str(folder)
-    try:
-        yield
-    finally:
-        os.environ.pop(name, None)
 
 
 def _run(
