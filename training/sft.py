@@ -7,7 +7,8 @@ says what the checkpoints were trained on so that a resume cannot mix two runs.
 import json
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
@@ -206,15 +207,16 @@ def make_trainer(
         seed=settings.seed,
     )
     watch = Watch(lambda done, total: progress("training", done, total), say, settings.stop_after_idle_steps)
-    trainer = AdapterTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=_dataset(data.train),
-        eval_dataset=_dataset(data.held_out),
-        processing_class=tokenizer,
-        callbacks=[watch],
-        group_by_length=settings.group_by_length and not packing,
-    )
+    with _curves_in(out / "logs"):
+        trainer = AdapterTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=_dataset(data.train),
+            eval_dataset=_dataset(data.held_out),
+            processing_class=tokenizer,
+            callbacks=[watch],
+            group_by_length=settings.group_by_length and not packing,
+        )
     watch.trainer = trainer
     for kind in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(kind)
@@ -260,6 +262,20 @@ def _train(trainer: Any, watch: Any, checkpoint: Path | None, out: Path, say: Sa
             f"stopped by SIGTERM at step {trainer.state.global_step} of {trainer.state.max_steps}; "
             f"a checkpoint was saved in {out / CHECKPOINTS}: go on with --resume"
         )
+
+
+@contextmanager
+def _curves_in(folder: Path) -> Iterator[None]:
+    """Tells TensorBoard's callback where this run's curves go, unless the user has; it listens to nothing else."""
+    name = "TENSORBOARD_LOGGING_DIR"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _finished(trainer: Any, checkpoint: Path) -> bool:

@@ -47,7 +47,7 @@ def test_it_runs_from_top_to_bottom_on_the_tiny_preset(tmp_path: Path, monkeypat
     ).execute()
     printed = "\n".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
     assert re.search(r"^steps +2$", printed, re.MULTILINE)
-    assert "근거 사례" in printed
+    assert "dobae-184" in printed
     assert "greedy tokens the same" in printed
     for made in ("adapter/adapter_model.safetensors", "merged/model.safetensors", "adapter.tar.gz"):
         assert (run / made).is_file(), made
