@@ -21,6 +21,34 @@ def project_path(name: str) -> Path:
     return path if path.is_absolute() or path.exists() or not (_ROOT / path).exists() else _ROOT / path
 
 
+def preset_names(folder: Path) -> list[str]:
+    """Returns the names of the presets in a folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def find_config(name: str, presets: Path) -> Path:
+    """Resolves a path, or the name of a preset.
+
+    Args:
+        name: What the user wrote.
+        presets: Folder of the presets.
+
+    Raises:
+        InputError: There is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    stem = name.removesuffix(".toml")
+    preset = presets / f"{stem}.toml"
+    if "/" not in name and preset.is_file():
+        return preset
+    names = preset_names(presets)
+    near = get_close_matches(stem, names, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise InputError(f"{name}: no such file, and no such preset{meant}; the presets are {', '.join(names)}")
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Reads a TOML file.
 

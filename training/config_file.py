@@ -4,7 +4,6 @@ A file with several mistakes is refused once, with all of them.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -13,29 +12,6 @@ from data.settings import hint, read_toml, section
 from training.config import TrainConfig
 
 PRESETS = Path(__file__).resolve().parent / "presets"
-
-
-def preset_names() -> list[str]:
-    """Returns the names of the presets."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
-
-
-def find_config(name: str) -> Path:
-    """Resolves a path, or the name of a preset.
-
-    Raises:
-        InputError: There is neither.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    preset = PRESETS / f"{name.removesuffix('.toml')}.toml"
-    if "/" not in name and preset.is_file():
-        return preset
-    names = preset_names()
-    near = get_close_matches(name.removesuffix(".toml"), names, n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    raise InputError(f"{name}: no such file, and no such preset{meant}; the presets are {', '.join(names)}")
 
 
 def read_config(path: Path) -> TrainConfig:

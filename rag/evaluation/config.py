@@ -206,26 +206,6 @@ class EvaluationConfig:
         return sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def preset_names() -> list[str]:
-    """Returns the names of the presets."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
-
-
-def find_config(name: str) -> Path:
-    """Resolves a path, or the name of a preset.
-
-    Raises:
-        InputError: There is neither.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    preset = PRESETS / f"{name.removesuffix('.toml')}.toml"
-    if "/" not in name and preset.is_file():
-        return preset
-    raise InputError(f"{name}: no such file, and no such preset; the presets are {', '.join(preset_names())}")
-
-
 def read_config(path: Path) -> EvaluationConfig:
     """Reads the settings of an evaluation.
 

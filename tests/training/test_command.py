@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
-from training.config_file import preset_names
+from data.settings import preset_names
+from training.config_file import PRESETS
 from ui.cli.train_command import app
 
 RUNNER = CliRunner()
@@ -32,7 +33,7 @@ def test_help_names_the_commands_and_imports_no_model_library() -> None:
     assert not {"torch", "transformers", "trl", "peft", "numpy", "datasets"} & set(found.stdout.split())
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", preset_names(PRESETS))
 def test_every_preset_fits_a_t4_as_planned(name: str) -> None:
     plan = json.loads(_run("plan", name, "--json").stdout)
     assert set(plan) == {"total_gib", "budget_gib", "fits", "parts", "proposal"}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from data.errors import InputError
-from training.config_file import PRESETS, find_config, parse_config, preset_names, read_config
+from data.settings import find_config, preset_names
+from training.config_file import PRESETS, parse_config, read_config
 
 GOOD = {"model": {"base": "smollm2"}, "adapter": {"targets": ["q_proj"]}, "data": {"files": ["qa.csv"]}}
 
@@ -24,10 +25,10 @@ def test_every_promised_preset_is_there() -> None:
         "kaggle-2xt4",
         "tiny",
     }
-    assert promised <= set(preset_names())
+    assert promised <= set(preset_names(PRESETS))
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", preset_names(PRESETS))
 def test_preset_parses_and_says_how_it_is_launched_and_what_each_key_is(name: str) -> None:
     path = PRESETS / f"{name}.toml"
     lines = path.read_text("utf-8").splitlines()
@@ -39,12 +40,12 @@ def test_preset_parses_and_says_how_it_is_launched_and_what_each_key_is(name: st
 
 
 def test_preset_is_found_by_name_and_a_file_by_path(tmp_path: Path) -> None:
-    assert find_config("tiny") == PRESETS / "tiny.toml"
+    assert find_config("tiny", PRESETS) == PRESETS / "tiny.toml"
     mine = tmp_path / "mine.toml"
     mine.write_text((PRESETS / "tiny.toml").read_text("utf-8"), "utf-8")
-    assert find_config(str(mine)) == mine
+    assert find_config(str(mine), PRESETS) == mine
     with pytest.raises(InputError, match=r"did you mean cpu-smollm2\?\); the presets are cpu-smollm2"):
-        find_config("cpu-smolm2")
+        find_config("cpu-smolm2", PRESETS)
 
 
 def test_all_mistakes_are_named_in_one_line() -> None:

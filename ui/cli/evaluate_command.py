@@ -36,13 +36,14 @@ def run(
 ) -> None:
     """Run an evaluation (the default: `dobae evaluate CONFIG --out DIR`)."""
     from data.errors import InputError
-    from rag.evaluation.config import find_config, read_config
+    from data.settings import find_config
+    from rag.evaluation.config import PRESETS, read_config
     from rag.evaluation.report import write_report
     from rag.evaluation.running import evaluate
 
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a directory with --out")
-    settings = read_config(find_config(config))
+    settings = read_config(find_config(config, PRESETS))
     with progress_bar("evaluating") as bar:
         found = evaluate(settings, out, progress=lambda what, done, total: bar(done, total, what))
     write_report(found.report, out)
@@ -107,9 +108,10 @@ def compare(
 @app.command()
 def presets(as_json: JsonOption = False) -> None:
     """List the presets."""
-    from rag.evaluation.config import PRESETS, preset_names
+    from data.settings import preset_names
+    from rag.evaluation.config import PRESETS
 
-    names = preset_names()
+    names = preset_names(PRESETS)
     if as_json:
         typer.echo(json.dumps(names))
         return

@@ -138,9 +138,10 @@ def export(
 @app.command()
 def presets(as_json: JsonOption = False) -> None:
     """List the presets."""
-    from training.config_file import PRESETS, preset_names
+    from data.settings import preset_names
+    from training.config_file import PRESETS
 
-    names = preset_names()
+    names = preset_names(PRESETS)
     if as_json:
         typer.echo(json.dumps(names))
         return
@@ -150,7 +151,8 @@ def presets(as_json: JsonOption = False) -> None:
 
 
 def _read(config: str, out: Path | None) -> "TrainConfig":
-    from training.config_file import find_config, read_config
+    from data.settings import find_config
+    from training.config_file import PRESETS, read_config
 
-    settings = read_config(find_config(config))
+    settings = read_config(find_config(config, PRESETS))
     return settings if out is None else settings.with_out(out)

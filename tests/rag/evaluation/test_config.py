@@ -5,18 +5,19 @@ from typing import Any
 import pytest
 
 from data.errors import InputError
-from rag.evaluation.config import find_config, parse_config, preset_names, read_config
+from data.settings import find_config, preset_names
+from rag.evaluation.config import PRESETS, parse_config, read_config
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", preset_names(PRESETS))
 def test_every_preset_is_sound(name: str) -> None:
-    config = read_config(find_config(name))
+    config = read_config(find_config(name, PRESETS))
     assert config.arms
     assert config.main != config.against
 
 
 def test_the_default_asks_150_questions_of_five_arms() -> None:
-    config = read_config(find_config("default"))
+    config = read_config(find_config("default", PRESETS))
     asked = sum(
         config.limit(name) for name in ("paraphrase", "unseen", "compound", "unanswerable", "out_of_domain", "noisy")
     )
