@@ -223,7 +223,7 @@ def _writing(path: Path) -> Iterator[None]:
     except Timeout:
         raise KnowledgeBaseError(f"{path}: another process is writing here; wait for it to end") from None
     except OSError as error:
-        raise KnowledgeBaseError(f"{path}: cannot be written ({error.strerror}); choose another --kb") from error
+        raise KnowledgeBaseError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
     try:
         yield
     except OSError as error:

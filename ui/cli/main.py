@@ -72,7 +72,9 @@ def run() -> NoReturn:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "dobae"
-        note(f"{where}: {str(error).rstrip('.')}; see `{where} --help`")
+        said = error.format_message().rstrip(".")
+        mend = "check its permissions" if said.endswith("is not readable") else f"see `{where} --help`"
+        note(f"{where}: {said}; {mend}")
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         note("dobae: interrupted")
