@@ -84,7 +84,7 @@ def explained(error: Exception, *, broke_off: bool = False) -> str:
     """
     status = getattr(error, "status_code", None)
     if quota_is_spent(error):
-        return f"says that the quota is used up (HTTP {status})"
+        return f"says that the quota is used up (HTTP {status}); raise it with the provider"
     if isinstance(status, int):
         if status >= 500:
             return f"failed on its side (HTTP {status})"

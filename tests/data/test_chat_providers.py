@@ -51,7 +51,9 @@ def test_a_failure_says_what_it_means_and_never_repeats_what_could_hold_a_key() 
 
 
 def test_a_spent_quota_is_told_from_a_rate_limit() -> None:
-    assert explained(RefusedError(429, "insufficient_quota")) == "says that the quota is used up (HTTP 429)"
+    assert explained(RefusedError(429, "insufficient_quota")) == (
+        "says that the quota is used up (HTTP 429); raise it with the provider"
+    )
     assert not quota_is_spent(RefusedError(429, "slow down"))
     assert "try again later" in explained(RefusedError(429, "slow down"))
 
