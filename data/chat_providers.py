@@ -69,7 +69,9 @@ def setup_error(spec: str, error: Exception) -> InputError:
         return InputError(f"{spec} needs another package: pip install {_package(provider, error)}")
     said = one_line(error, _DETAIL)
     if "Unsupported provider" in said:
-        return InputError(f'no provider "{provider}" in LangChain; see `init_chat_model`')
+        return InputError(
+            f'LangChain knows no provider "{provider}"; write one it knows, such as openai, anthropic or ollama'
+        )
     if re.search(r"api_key|API key|credentials", said, re.IGNORECASE):
         return InputError(f"{spec} needs an API key: set {provider.upper()}_API_KEY in the environment")
     return InputError(f"{spec} cannot be set up: {said}")

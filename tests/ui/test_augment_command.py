@@ -1,7 +1,6 @@
 """`dobae data join` and `dobae data augment`, as a user runs them."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +9,9 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training" / "augment"))
-from scripted_server import ScriptedServer, running
-
 from data.errors import InputError
 from data.readers import read_groups
+from tests.training.augment.scripted_server import ScriptedServer, running
 from ui.cli.augment_command import augment
 from ui.cli.join_command import join
 

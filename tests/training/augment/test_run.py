@@ -1,19 +1,16 @@
 """Runs against a real HTTP server on its good days and its bad ones."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scripted_server import ScriptedServer, running
-
 from data.errors import GenerationError, InputError
 from data.types import Message, QAGroup
 from index.encoders.base import HashEncoder
+from tests.training.augment.scripted_server import ScriptedServer, running
 from training.augment.budget import Budget, BudgetLimits, BudgetSpentError
 from training.augment.chat import ChatSettings, LangChainChat
 from training.augment.filters import Filters
