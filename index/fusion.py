@@ -15,7 +15,7 @@ import numpy as np
 
 from index.encoders.base import Vectors
 from index.lexical import Scores
-from index.vectors import Positions, VectorIndex
+from index.vectors import Positions, RowSearch
 
 POOL = 64
 """Rows taken from each signal before fusing; the union is ranked."""
@@ -56,7 +56,7 @@ class Ranked(NamedTuple):
 
 def rank_groups(
     query: Vectors,
-    vectors: VectorIndex,
+    vectors: RowSearch,
     group_of_row: Positions,
     lexical: LexicalScores | None,
     weights: FusionWeights,

@@ -4,8 +4,11 @@ Three of these serve a knowledge base: Kiwi morphemes of the stored questions, j
 word heads of both. The second finds the answer that names the asker's symptom even where every word is misspelt.
 """
 
+import json
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import log
 from pathlib import Path
 
 import bm25s
@@ -17,12 +20,15 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 Scores = npt.NDArray[np.float32]
 
+STATISTICS_FILE = "statistics.json"
+
 
 class LexicalIndex:
     """A BM25 index (Lucene variant) over tokenised documents."""
 
-    def __init__(self, bm25: bm25s.BM25) -> None:
+    def __init__(self, bm25: bm25s.BM25, mean_length: float) -> None:
         self._bm25 = bm25
+        self._mean_length = mean_length
 
     @classmethod
     def build(cls, documents: Sequence[Sequence[str]], *, k1: float = 1.2, b: float = 0.75) -> "LexicalIndex":
@@ -37,7 +43,7 @@ class LexicalIndex:
         # bm25s needs at least one token in the whole corpus; the empty token never stands in a query.
         tokens = [list(document) or [""] for document in documents]
         bm25.index(tokens, show_progress=False)
-        return cls(bm25)
+        return cls(bm25, sum(map(len, tokens)) / len(tokens))
 
     @property
     def size(self) -> int:
@@ -55,19 +61,46 @@ class LexicalIndex:
         Returns:
             float32 array of shape `(size,)` in [0, 1].
         """
+        return normalised(self.raw_scores(tokens))
+
+    def raw_scores(self, tokens: Sequence[str]) -> Scores:
+        """Scores every document for a query; float32 array of shape `(size,)`, 0 where no token is known."""
         known = self._bm25.get_tokens_ids([token for token in dict.fromkeys(tokens) if token])
         if not known:
             return np.zeros(self.size, dtype=np.float32)
         raw: Scores = self._bm25.get_scores_from_ids(known)
-        best = float(raw.max(initial=0.0))
-        return raw / best if best > 0 else np.zeros(self.size, dtype=np.float32)
+        return raw
+
+    def weights(self, document: Sequence[str]) -> Mapping[str, float]:
+        """Returns what each token of a document that is not in the index would score, by the index's statistics.
+
+        Lucene's BM25 (Kamphuis et al., 2020): idf * tf / (tf + k1 * (1 - b + b * length / mean length)).
+        """
+        k1, b = self._bm25.k1, self._bm25.b
+        slope = k1 * (1 - b + b * max(1, len(document)) / max(self._mean_length, 1e-9))
+        return {token: self._idf(token) * count / (count + slope) for token, count in Counter(document).items()}
+
+    def _idf(self, token: str) -> float:
+        number = self._bm25.vocab_dict.get(token)
+        starts = self._bm25.scores["indptr"]
+        holding = int(starts[number + 1] - starts[number]) if number is not None and number + 1 < len(starts) else 0
+        return log(1 + (self.size - holding + 0.5) / (holding + 0.5))
 
     def save(self, folder: Path) -> None:
         """Writes the index into `folder`, which is made: NumPy arrays and JSON, no pickle."""
         folder.mkdir(parents=True)
         self._bm25.save(folder, show_progress=False)
+        (folder / STATISTICS_FILE).write_text(json.dumps({"mean_length": self._mean_length}), "utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "LexicalIndex":
         """Reads an index whose files' digests the caller has verified."""
-        return cls(bm25s.BM25.load(folder, load_corpus=False, show_progress=False, auto_compile=False))
+        statistics = json.loads((folder / STATISTICS_FILE).read_text("utf-8"))
+        bm25 = bm25s.BM25.load(folder, load_corpus=False, show_progress=False, auto_compile=False)
+        return cls(bm25, float(statistics["mean_length"]))
+
+
+def normalised(raw: Scores) -> Scores:
+    """Divides scores by the best one; all 0 where none is positive."""
+    best = float(raw.max(initial=0.0))
+    return raw / best if best > 0 else np.zeros_like(raw)

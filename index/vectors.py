@@ -1,7 +1,7 @@
 """Exact inner-product search over unit vectors, through FAISS."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import faiss
 import numpy as np
@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from index.encoders.base import Vectors
 from index.threads import one_thread
+
+# FAISS's type stubs describe the C++ signatures, not the keyword arguments its Python wrapper adds.
+_native: Any = faiss
 
 Positions = npt.NDArray[np.int64]
 
@@ -18,6 +21,18 @@ class Neighbours(NamedTuple):
 
     positions: Positions
     cosines: Vectors
+
+
+class RowSearch(Protocol):
+    """What ranking asks of an index over rows."""
+
+    def search(self, query: Vectors, limit: int) -> Neighbours:
+        """Finds the rows nearest to one query."""
+        ...
+
+    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
+        """Returns the cosine of one query and each row at `positions`."""
+        ...
 
 
 class VectorIndex:
@@ -43,16 +58,24 @@ class VectorIndex:
         """Returns the length of a vector."""
         return int(self._flat.d)
 
-    def search(self, query: Vectors, limit: int) -> Neighbours:
+    def search(self, query: Vectors, limit: int, alive: npt.NDArray[np.bool_] | None = None) -> Neighbours:
         """Finds the rows nearest to one query.
 
         Args:
             query: Unit vector of shape `(dim,)`.
             limit: Number of rows wanted; fewer come back when the index is smaller.
+            alive: Rows that may be found, shape `(size,)`; all of them if None.
         """
+        if limit < 1:
+            return Neighbours(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+        parameters = None
+        if alive is not None:
+            bits = np.packbits(alive, bitorder="little")
+            parameters = _native.SearchParameters(sel=_native.IDSelectorBitmap(bits))
         with one_thread():
-            cosines, positions = self._flat.search(query[None, :], min(limit, self.size))
-        return Neighbours(positions[0], cosines[0])
+            cosines, positions = self._flat.search(query[None, :], min(limit, self.size), params=parameters)
+        found = positions[0] >= 0
+        return Neighbours(positions[0][found], cosines[0][found])
 
     def cosines(self, query: Vectors, positions: Positions) -> Vectors:
         """Returns the cosine of one query and each row at `positions`; shape `(len(positions),)`."""
