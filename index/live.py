@@ -170,7 +170,7 @@ def open_live(
         return LiveKnowledgeBase(open_settled(path, encoder), say=say, heal=True)
     except DerivedFilesError as error:
         tell(f"{error}: making the index files again from {STORE_FILE}")
-    model = _encoder_to_mend(path, encoder)
+    model = encoder_of(path, encoder)
     if not background:
         rebuild_knowledge_base(path, model, wait=60.0)
         return LiveKnowledgeBase(open_settled(path, model), say=say, heal=True)
@@ -195,7 +195,8 @@ def open_settled(path: Path, encoder: Encoder | EncoderSettings | None) -> Knowl
     return open_knowledge_base(path, encoder)
 
 
-def _encoder_to_mend(path: Path, encoder: Encoder | EncoderSettings | None) -> Encoder:
+def encoder_of(path: Path, encoder: Encoder | EncoderSettings | None = None) -> Encoder:
+    """Makes the encoder given, or the one that the base at `path` names; the default one if its manifest is damaged."""
     if encoder is None:
         try:
             encoder = EncoderSettings(spec=read_manifest(path).encoder)
