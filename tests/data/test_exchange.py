@@ -17,13 +17,15 @@ from data.types import QAGroup
 
 HOSTILE = (
     QAGroup(
-        "=1+1", ('=HYPERLINK("http://x")?', "+82 번호?"), ("-1도", "@SUM(A1)", "'=앞의 따옴표", "''둘"), "=c", "@s"
+        "=1+1", ('=HYPERLINK("http://x")?', "+82 번호?"), ("-1도", "@SUM(A1)", "'=따옴표", "''둘"), "=분류", "@출처"
     ),
+    QAGroup('쉼표,와"따옴표', (" 앞뒤 공백 ?", "줄\n바꿈?"), ("\t탭", "\n줄", "_x000D_ 모양", "`백틱`", "＝전각")),
     QAGroup(
-        '쉼표,와"따옴표', (" 앞뒤 공백 ?", "줄\n바꿈?"), ("\t탭", "\n줄", "_x000D_ 모양", "`백틱`", "＝전각"), "", ""
-    ),
-    QAGroup(
-        "007", ("007", "1e5"), ("3.10", "TRUE", "2026-01-02", "nan", "#N/A", "e\u0301 분해", "\u200b안 보임"), " ", "x"
+        "007",
+        ("007", "1e5"),
+        ("3.10", "TRUE", "2026-01-02", "nan", "#N/A", "e\u0301 분해", "\u200b안 보임"),
+        " ",
+        "x",
     ),
 )
 
@@ -107,13 +109,10 @@ def test_what_a_format_cannot_hold_is_refused_not_changed(tmp_path: Path) -> Non
     assert read_groups(tmp_path / "x.jsonl").groups == (control,)
     with pytest.raises(InputError, match=r"\.jsonl, \.csv, \.xlsx"):
         export_groups(tmp_path / "x.pdf", [long])
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
     with pytest.raises(InputError, match="regular file"):
-        export_groups(Path("/dev/null").with_suffix(""), [long]) if False else export_groups(_folder(tmp_path), [long])
-
-
-def _folder(tmp_path: Path) -> Path:
-    (tmp_path / "dir.csv").mkdir()
-    return tmp_path / "dir.csv"
+        export_groups(folder, [long])
 
 
 def test_workbooks_of_people_are_read_like_csv(tmp_path: Path) -> None:
@@ -130,7 +129,7 @@ def test_workbooks_of_people_are_read_like_csv(tmp_path: Path) -> None:
         sheet.append(row)
     book.save(tmp_path / "qa.xlsx")
     groups = read_groups(tmp_path / "qa.xlsx").groups
-    assert [(group.id, group.answers) for group in groups] == [("7", ("풀을 다시 바릅니다.",)), ("8", ("3",))]
+    assert [(group.id, group.answers) for group in groups] == [("7", ("다시 바릅니다.",)), ("8", ("3",))]
 
 
 def _book(parts: dict[str, bytes], path: Path) -> Path:
@@ -151,9 +150,8 @@ SHEET = "xl/worksheets/sheet1.xml"
 
 def test_poisoned_workbooks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = _good_parts(tmp_path)
-    entity = (
-        b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "xxxxxxxx">]>' + good[SHEET][good[SHEET].index(b"<worksheet") :]
-    )
+    plain = good[SHEET][good[SHEET].index(b"<worksheet") :]
+    entity = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "xxxxxxxx">]>' + plain
     wide = good[SHEET].replace(b"</row>", b'<c r="XFD1" t="n"><v>1</v></c></row>', 1)
     tall = good[SHEET].replace(
         b"</sheetData>", b'<row r="1048576"><c r="A1048576" t="n"><v>1</v></c></row></sheetData>'

@@ -1,4 +1,4 @@
-"""`dobae index add`, `update`, `remove`, `import`, `export`, `history`, `undo`, `compact`: a base edited while it serves."""
+"""`dobae index add|update|remove|import|export|history|undo|compact`: a base edited while it serves."""
 
 import json
 from pathlib import Path
@@ -128,7 +128,8 @@ def import_(
     if mirror and result.rejects:
         first = result.rejects[0]
         raise InputError(
-            f"{first.file}, line {first.line}: {first.reason}; with --mirror every row must be usable, nothing was changed"
+            f"{first.file}, line {first.line}: {first.reason}; with --mirror every row must be usable, "
+            "nothing was changed"
         )
     with progress_bar("encoding new questions") as progress:
         edited = _editor(kb, author, wait).import_groups(result.groups, mirror=mirror, progress=progress)

@@ -94,7 +94,7 @@ def verify(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
     for line in (
         "manifest: its own digest, its format, no file named outside the base, no file beside the named ones",
         "index files: size and sha256 of each before it was opened, their sizes fit each other and the encoder",
-        "groups.sqlite: no table, view or trigger of others, SQLite's own check, a digest for each group and all of them",
+        "groups.sqlite: no table, view or trigger of others, SQLite's own check, digests of each and all groups",
         f"history: {checked['changes']} changes without a gap, a digest for each change and revision",
     ):
         typer.echo(f"  {line}")
@@ -149,7 +149,8 @@ def _report(kb: Path, manifest: "Manifest", more: dict[str, Any], as_json: bool)
     shown = facts | more
     over = f" ({more['waiting']} changes over the index files)" if more.get("waiting") else ""
     typer.echo(
-        f"{kb}: {shown['groups']:,} groups, {manifest.questions:,} questions indexed, revision {shown['revision']}{over}, "
+        f"{kb}: {shown['groups']:,} groups, {manifest.questions:,} questions indexed, "
+        f"revision {shown['revision']}{over}, "
         f"encoder {manifest.encoder} ({manifest.dim} dimensions); "
         f"answers from cosine {calibration.refuse_below:.2f} up"
     )
