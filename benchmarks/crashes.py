@@ -45,6 +45,7 @@ def killed_round(path: Path, seed: int, seconds: float) -> list[tuple[str, str, 
         writer.wait(seconds)
     writer.send_signal(signal.SIGKILL)
     lines = [first, *writer.stdout.read().splitlines()]
+    writer.stdout.close()
     if writer.wait() != -signal.SIGKILL:
         raise RuntimeError(f"the writer of seed {seed} ended by itself")
     said = []

@@ -71,7 +71,13 @@ class KnowledgeBase:
         found = dict(zip(of_segment, self.segment.stored(of_segment, self.store), strict=True))
         groups = [found[number] if number < fixed else self.overlay.groups[number - fixed] for number in numbers]
         wordings = [int(self._wording_of_row[position]) for position in positions]
-        return [(stored, stored.group.questions[wording]) for stored, wording in zip(groups, wordings, strict=True)]
+        try:
+            return [(stored, stored.group.questions[wording]) for stored, wording in zip(groups, wordings, strict=True)]
+        except IndexError as error:
+            raise DerivedFilesError(
+                f"{self.path}: the index names a wording that its group lacks; "
+                f"run `dobae index rebuild --kb {self.path}`"
+            ) from error
 
     def refreshed(self) -> "KnowledgeBase":
         """Returns the base at the last revision: this one where nothing changed. Not for two threads at once.

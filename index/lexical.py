@@ -15,6 +15,8 @@ import bm25s
 import numpy as np
 import numpy.typing as npt
 
+from index.arrays import check_array
+
 # The library logs at DEBUG whatever the root logger says.
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
@@ -95,9 +97,27 @@ class LexicalIndex:
     @classmethod
     def load(cls, folder: Path) -> "LexicalIndex":
         """Reads an index whose files' digests the caller has verified."""
+        for array in sorted(folder.glob("*.npy")):
+            check_array(array)
         statistics = json.loads((folder / STATISTICS_FILE).read_text("utf-8"))
         bm25 = bm25s.BM25.load(folder, load_corpus=False, show_progress=False, auto_compile=False)
-        return cls(bm25, float(statistics["mean_length"]))
+        index = cls(bm25, float(statistics["mean_length"]))
+        index._check()
+        return index
+
+    def _check(self) -> None:
+        """Refuses arrays that point outside each other."""
+        starts, documents = self._bm25.scores["indptr"], self._bm25.scores["indices"]
+        tokens = self._bm25.vocab_dict.values()
+        if not (
+            len(starts) > 0
+            and starts[0] == 0
+            and starts[-1] == len(documents) == len(self._bm25.scores["data"])
+            and (np.diff(starts) >= 0).all()
+            and (not len(documents) or (documents.min() >= 0 and documents.max() < self.size))
+            and all(isinstance(token, int) and 0 <= token <= len(starts) for token in tokens)
+        ):
+            raise ValueError("the BM25 arrays do not fit each other")
 
 
 def normalised(raw: Scores) -> Scores:

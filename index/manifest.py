@@ -154,6 +154,8 @@ def check_files(base: Path, manifest: Manifest) -> None:
         path = base / name
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise DerivedFilesError(f"{base / FILE_NAME}: names a file outside the base ({name}); {mend}")
+        if any((base / Path(*Path(name).parts[: depth + 1])).is_symlink() for depth in range(len(Path(name).parts))):
+            raise DerivedFilesError(f"{path}: is a link; {mend}")
         if not path.is_file():
             raise DerivedFilesError(f"{path}: is missing; {mend}")
         if path.stat().st_size != expected.bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import one_line
+from index.arrays import load_array
 from index.history import StoredGroup
 from index.lexical import LexicalIndex
 from index.manifest import DerivedFilesError, Manifest
@@ -44,6 +45,8 @@ class Segment:
         self.manifest = manifest
         self.vectors = vectors
         self.morphemes, self.fragments, self.heads = lexical
+        if rows.ndim != 2 or rows.shape[1] != 2:
+            raise ValueError(f"rows are of shape {rows.shape}")
         self.group_of_row: Positions = rows[:, 0]
         self.wording_of_row: Positions = rows[:, 1]
         self.keys = keys
@@ -66,10 +69,10 @@ class Segment:
                     LexicalIndex.load(folder / FRAGMENTS_FOLDER),
                     LexicalIndex.load(folder / HEADS_FOLDER),
                 ),
-                np.load(folder / ROWS_FILE, allow_pickle=False),
-                np.load(folder / KEYS_FILE, allow_pickle=False),
+                load_array(folder / ROWS_FILE),
+                load_array(folder / KEYS_FILE),
             )
-        except (OSError, ValueError, TypeError, RuntimeError, LookupError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError, LookupError, MemoryError) as error:
             raise DerivedFilesError(
                 f"{folder}: cannot be read ({one_line(error, 120)}); run `dobae index rebuild --kb {path}`"
             ) from error
@@ -80,12 +83,15 @@ class Segment:
     def fits(self) -> bool:
         """Tells whether the parts are of one size and refer to each other."""
         groups, questions = self.manifest.groups, self.manifest.questions
+        if self.keys.ndim != 1 or not self.keys.dtype == self.group_of_row.dtype == np.int64:
+            return False
         return bool(
             len(self.group_of_row) == self.vectors.size == self.morphemes.size == questions > 0
             and len(self.keys) == self.fragments.size == self.heads.size == groups > 0
             and self.vectors.dim == self.manifest.dim
             and self.group_of_row.min() >= 0
             and self.group_of_row.max() == groups - 1
+            and self.wording_of_row.min() >= 0
             and (np.diff(self.keys) > 0).all()
         )
 

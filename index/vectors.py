@@ -1,5 +1,6 @@
 """Exact inner-product search over unit vectors, through FAISS."""
 
+import struct
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -97,8 +98,27 @@ class VectorIndex:
 
         Raises:
             TypeError: The file holds another kind of index.
+            ValueError: Its header does not fit its size.
         """
+        _check_flat(path)
         flat = faiss.read_index(str(path))
         if not isinstance(flat, faiss.IndexFlatIP):
             raise TypeError(f"{path.name} holds a {type(flat).__name__}, not an IndexFlatIP")
         return cls(flat)
+
+
+_HEADER = struct.Struct("<4siqqq?iQ")
+"""What a flat FAISS file begins with: kind, dim, rows, two unused numbers, trained, metric, count of 4-byte words."""
+
+
+def _check_flat(path: Path) -> None:
+    """Reads the header as FAISS will, so that a forged one cannot make it take memory or read beyond the file."""
+    with path.open("rb") as file:
+        raw = file.read(_HEADER.size)
+    if len(raw) < _HEADER.size:
+        raise ValueError(f"{path.name} is cut off")
+    kind, dim, rows, _, _, _, metric, words = _HEADER.unpack(raw)
+    if kind != b"IxFI" or metric != faiss.METRIC_INNER_PRODUCT:
+        raise TypeError(f"{path.name} holds an index of kind {kind!r}, not a flat one by inner product")
+    if dim < 1 or rows < 0 or words != dim * rows or path.stat().st_size != _HEADER.size + 4 * words:
+        raise ValueError(f"{path.name} declares {rows} vectors of {dim} numbers, which it does not hold")
