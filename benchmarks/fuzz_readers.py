@@ -25,10 +25,11 @@ from index.encoders.base import HashEncoder
 from index.manifest import check_files, read_manifest
 
 NASTY = (
-    b"\x00", b'"', b'""', b"\n", b"\r", b"\r\n", b",", b"'", b"{", b"[" * 2_000, b'{"a":' * 500,
-    b"\xff\xfe", b"\xef\xbb\xbf", b"NaN", b"1e999", b"9" * 5_000, b"null", b"\xed\xa0\x80", b"<!DOCTYPE", b"../", b"PK\x03\x04", b"PK\x05\x06",
-    "가".encode(), "́".encode(), b"-1", b"true", b"\\ud800", b"\x1b[2J", b"=cmd", b"\x80\x04\x95", b" " * 3_000,
-)  # fmt: skip
+    *(b"\x00", b'"', b'""', b"\n", b"\r", b"\r\n", b",", b"'", b"{", b"[" * 2_000, b'{"a":' * 500, b"null", b"true"),
+    *(b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", "가".encode(), "\u1100\u0301".encode(), b"\\ud800", b"\x1b[2J"),
+    *(b"NaN", b"1e999", b"9" * 5_000, b"-1", b" " * 3_000, b"<!DOCTYPE", b"../", b"PK\x03\x04", b"PK\x05\x06"),
+    *(b"=cmd", b"\x80\x04\x95"),
+)
 
 GROUPS = (
     QAGroup("g1", ("벽지가 왜 들뜨나요?", "들뜸 이유"), ("습기 때문입니다.", "=풀이 말라서"), "하자", "a.csv"),

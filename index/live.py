@@ -64,9 +64,9 @@ class LiveKnowledgeBase:
         with self._lock:
             base = self._base
             files = _identity(base.path)
-            if files != self._files:
-                self._reload(files)
-                return self._base
+            if files not in (None, self._files):
+                # Beside; until it is done, changes go on being laid over the files read before.
+                self._start(lambda: self._open(files))
             try:
                 # Asked before reading: a commit in between is then seen the next time.
                 version = base.store.database.version()
@@ -90,10 +90,6 @@ class LiveKnowledgeBase:
         worker = self._worker
         if worker:
             worker.join(timeout)
-
-    def _reload(self, files: object) -> None:
-        if files is not None:
-            self._start(lambda: self._open(files))
 
     def _start(self, work: Callable[[], None]) -> None:
         if (self._worker and self._worker.is_alive()) or time.monotonic() < self._not_before:

@@ -100,6 +100,22 @@ def test_the_last_good_base_serves_while_a_damaged_one_is_mended(base_of, groups
     open_knowledge_base(base.path, base.encoder)
 
 
+def test_changes_are_followed_while_new_files_cannot_be_read(base_of, groups: Groups) -> None:
+    base = base_of(groups)
+    said: list[str] = []
+    retriever = Retriever(LiveKnowledgeBase(base, say=said.append))
+    editor = Editor(base.path, HashEncoder())
+    editor.add([replace(groups[0], id="first")])
+    editor.compact()
+    _damage(_faiss_file(base.path))
+    for number in range(3):
+        editor.add([replace(groups[0], id=f"n{number}", questions=(f"장판이 {number}번 떠요",))])
+        assert retriever.search(f"장판이 {number}번 떠요")[0].group.id == f"n{number}"
+        retriever._live.settle()
+    assert retriever.base.manifest.revision == 1
+    assert len([line for line in said if "digest mismatch" in line]) == 1
+
+
 def test_another_encoder_on_disk_does_not_stop_a_running_reader(base_of, groups: Groups) -> None:
     base = base_of(groups)
     said: list[str] = []

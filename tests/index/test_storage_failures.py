@@ -1,23 +1,24 @@
 """Full disks and folders that may not be written: one line, and the base as it was.
 
-Root may write anywhere whatever the permission bits say, so the writer runs as another user where the tests run as root.
+Root may write anywhere whatever the permission bits say, so where the tests run as root the folder lies on a file
+system that is mounted read-only.
 """
 
 import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from data.types import QAGroup
 from index.knowledge_base import KnowledgeBase, open_knowledge_base
+from index.retriever import Retriever
 
 pytestmark = pytest.mark.integration
-
-NOBODY = 65534
 
 WRITER = """
 import sys
@@ -123,17 +124,31 @@ def test_a_folder_that_may_not_be_written_is_one_line(base_of, groups: tuple[QAG
     base: KnowledgeBase = base_of(groups)
     base.store.close()
     before = _snapshot(base.path)
-    folders = [base.path, *base.path.rglob("*")]
-    for path in [*tmp_path.parents[:3], tmp_path, *folders]:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    options: dict[str, object] = {"user": NOBODY, "group": NOBODY} if os.getuid() == 0 else {}
-    try:
+    with _read_only(tmp_path):
         for what in ("edit", "build", "rebuild"):
-            result = _run(base.path, what, **options)
+            result = _run(base.path, what)
             assert result.returncode == 2, result
             assert len(result.stdout.strip().splitlines()) == 1
             assert "cannot be written" in result.stdout
-    finally:
-        for path in [*tmp_path.parents[:3], tmp_path, *folders]:
-            path.chmod(0o755)
+        assert Retriever(open_knowledge_base(base.path, base.encoder)).search("몰딩")[0].group.id == "g3"
     assert _snapshot(base.path) == before
+
+
+@contextmanager
+def _read_only(folder: Path) -> Iterator[None]:
+    if os.getuid() != 0:
+        folders = [path for path in [folder, *folder.rglob("*")] if path.is_dir()]
+        for path in folders:
+            path.chmod(0o555)
+        yield
+        for path in folders:
+            path.chmod(0o755)
+        return
+    mount = ["mount", "--bind", folder, folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("root may not mount here, and permission bits do not stop root")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True, capture_output=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
