@@ -21,6 +21,7 @@ from data.errors import InputError, KnowledgeBaseError
 from data.types import QAGroup
 from index import manifest as manifests
 from index.calibration import calibrate, foreign_questions
+from index.choosing import choose_index
 from index.database import SqliteDatabase, damaged
 from index.encoders.base import Encoder, Progress
 from index.encoders.cache import CACHE_FILE, EmbeddingCache
@@ -31,11 +32,10 @@ from index.korean import jamo_ngrams, korean_analyzer, word_heads
 from index.lexical import LexicalIndex
 from index.locking import user_name, writing
 from index.manifest import Manifest
-from index.segment import FRAGMENTS_FOLDER, HEADS_FOLDER, KEYS_FILE, MORPHEMES_FOLDER, ROWS_FILE, VECTORS_FILE
+from index.segment import FRAGMENTS_FOLDER, HEADS_FOLDER, KEYS_FILE, MORPHEMES_FOLDER, ROWS_FILE
 from index.store import FILE_NAME as STORE_FILE
 from index.store import GroupStore, create_store
 from index.store_writing import bring_up_to_date
-from index.vectors import VectorIndex
 
 GROUP_LENGTH_NORMALISATION = 0.3
 """BM25's b for whole groups: they differ in how many references they have, which says nothing about their topic."""
@@ -210,7 +210,8 @@ def _derive(
     own, strangers = vectors[: len(questions)], vectors[len(questions) :]
     derived = Path(tempfile.mkdtemp(prefix="derived-", dir=folder))
     derived.chmod(0o755)
-    VectorIndex.build(own).save(derived / VECTORS_FILE)
+    vector_index, why = choose_index(own)
+    vector_index.save(derived)
     np.save(derived / ROWS_FILE, rows)
     np.save(derived / KEYS_FILE, np.array(keys, dtype=np.int64))
     words.morphemes.save(derived / MORPHEMES_FOLDER)
@@ -227,6 +228,8 @@ def _derive(
         groups=len(groups),
         questions=len(questions),
         folder=derived.name,
+        index=vector_index.kind,
+        index_because=why,
         weights=weights or FusionWeights(),
         calibration=calibrate(own, rows[:, 0], strangers),
         files=manifests.record_files(folder, derived.name),

@@ -44,6 +44,8 @@ class Manifest:
         groups: Number of groups.
         questions: Number of question rows.
         folder: Name of the folder of derived files.
+        index: Kind of the vector index.
+        index_because: Why this kind was chosen.
         weights: Fusion weights.
         calibration: When an answer is refused, and when it is called uncertain.
         files: Derived files by path relative to the knowledge base.
@@ -60,6 +62,8 @@ class Manifest:
     groups: int
     questions: int
     folder: str
+    index: str
+    index_because: str
     weights: FusionWeights
     calibration: Calibration
     files: dict[str, FileRecord] = field(default_factory=dict)

@@ -6,13 +6,13 @@ import numpy as np
 
 from data.errors import one_line
 from index.arrays import load_array
+from index.choosing import load_index
 from index.history import StoredGroup
 from index.lexical import LexicalIndex
 from index.manifest import DerivedFilesError, Manifest
 from index.store import GroupStore
 from index.vectors import Positions, VectorIndex
 
-VECTORS_FILE = "questions.faiss"
 ROWS_FILE = "rows.npy"
 KEYS_FILE = "keys.npy"
 MORPHEMES_FOLDER = "morphemes"
@@ -63,7 +63,7 @@ class Segment:
         try:
             segment = cls(
                 manifest,
-                VectorIndex.load(folder / VECTORS_FILE),
+                load_index(folder),
                 (
                     LexicalIndex.load(folder / MORPHEMES_FOLDER),
                     LexicalIndex.load(folder / FRAGMENTS_FOLDER),

@@ -48,6 +48,8 @@ def open_stopgap(path: Path, encoder: Encoder) -> KnowledgeBase:
         groups=len(stored),
         questions=len(questions),
         folder="",
+        index="exact",
+        index_because="the derived files are being made again",
         weights=FusionWeights(),
         calibration=calibrate(own, rows[:, 0], strangers),
     )

@@ -141,6 +141,8 @@ def _report(kb: Path, manifest: "Manifest", more: dict[str, Any], as_json: bool)
         "dim": manifest.dim,
         "refuse_below": calibration.refuse_below,
         "unsure_below": calibration.unsure_below,
+        "index": manifest.index,
+        "index_because": manifest.index_because,
         "created": manifest.created,
     }
     if as_json:
@@ -152,5 +154,6 @@ def _report(kb: Path, manifest: "Manifest", more: dict[str, Any], as_json: bool)
         f"{kb}: {shown['groups']:,} groups, {manifest.questions:,} questions indexed, "
         f"revision {shown['revision']}{over}, "
         f"encoder {manifest.encoder} ({manifest.dim} dimensions); "
-        f"answers from cosine {calibration.refuse_below:.2f} up"
+        f"answers from cosine {calibration.refuse_below:.2f} up\n"
+        f"  vector index: {manifest.index} ({manifest.index_because})"
     )
