@@ -16,7 +16,7 @@ from index.building import rebuild_knowledge_base
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.knowledge_base import KnowledgeBase, open_knowledge_base
 from index.manifest import FILE_NAME as MANIFEST_FILE
-from index.manifest import DerivedFilesError, read_manifest
+from index.manifest import DerivedFilesError, recorded_encoder
 from index.stopgap import open_stopgap
 from index.store import FILE_NAME as STORE_FILE
 
@@ -165,8 +165,8 @@ def open_live(
     try:
         return LiveKnowledgeBase(open_settled(path, encoder), say=say, heal=True)
     except DerivedFilesError as error:
-        tell(f"{error}: making the index files again from {STORE_FILE}")
-    model = encoder_of(path, encoder)
+        model = encoder_of(path, encoder)
+        tell(f"{error}: making the index files again from {STORE_FILE} with encoder {model.spec}")
     if not background:
         rebuild_knowledge_base(path, model, wait=60.0)
         return LiveKnowledgeBase(open_settled(path, model), say=say, heal=True)
@@ -194,10 +194,8 @@ def open_settled(path: Path, encoder: Encoder | EncoderSettings | None) -> Knowl
 def encoder_of(path: Path, encoder: Encoder | EncoderSettings | None = None) -> Encoder:
     """Makes the encoder given, or the one that the base at `path` names; the default one if its manifest is damaged."""
     if encoder is None:
-        try:
-            encoder = EncoderSettings(spec=read_manifest(path).encoder)
-        except DerivedFilesError:
-            encoder = EncoderSettings()
+        spec = recorded_encoder(path)
+        encoder = EncoderSettings(spec=spec) if spec else EncoderSettings()
     return make_encoder(encoder) if isinstance(encoder, EncoderSettings) else encoder
 
 

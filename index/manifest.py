@@ -131,6 +131,16 @@ def read_manifest(base: Path) -> Manifest:
         ) from error
 
 
+def recorded_encoder(base: Path) -> str | None:
+    """Returns the encoder spec that a manifest names, also one of another format; None where it cannot be trusted."""
+    try:
+        record = json.loads((base / FILE_NAME).read_text("utf-8"))
+        digest, spec = record.pop("sha256"), record["encoder"]
+        return spec if isinstance(spec, str) and digest == _digest_of(record) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
 def _digest_of(record: dict[str, Any]) -> str:
     return sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

@@ -109,18 +109,16 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Make the index files again from the stored groups, for example for another encoder."""
-    from data.errors import KnowledgeBaseError
     from index.building import rebuild_knowledge_base
     from index.database import SqliteDatabase
     from index.encoders.base import make_encoder
-    from index.manifest import read_manifest
+    from index.manifest import recorded_encoder
     from index.store import FILE_NAME
 
     SqliteDatabase(kb / FILE_NAME).close()
     if encoder is None:
-        try:
-            encoder = read_manifest(kb).encoder
-        except KnowledgeBaseError:
+        encoder = recorded_encoder(kb)
+        if encoder is None:
             note(f"{kb}: the manifest cannot be read; rebuilding with the default encoder")
     with progress_bar("encoding questions") as progress:
         manifest = rebuild_knowledge_base(

@@ -51,22 +51,20 @@ def open_retriever(
         InputError: `example` is unknown.
         KnowledgeBaseError: The base cannot be opened.
     """
-    from contextlib import suppress
     from dataclasses import replace
     from typing import cast
 
     from data.errors import InputError
     from index.examples import EXAMPLE_CHOICES, ExampleChoice
     from index.live import open_live
-    from index.manifest import DerivedFilesError, read_manifest
+    from index.manifest import recorded_encoder
     from index.retriever import Retriever, RetrieverSettings
 
     if example not in EXAMPLE_CHOICES:
         raise InputError(f"--example {example!r} is unknown; choose one of {', '.join(EXAMPLE_CHOICES)}")
     settings = encoder_settings(encoder, device, batch_size)
-    if encoder is None:
-        with suppress(DerivedFilesError):
-            settings = replace(settings, spec=read_manifest(kb).encoder)
+    if encoder is None and (spec := recorded_encoder(kb)):
+        settings = replace(settings, spec=spec)
     # A command that ends soon has no time to serve meanwhile: it waits until damaged files are made again.
     base = open_live(kb, settings, say=note, background=False)
     return Retriever(base, RetrieverSettings(example=cast(ExampleChoice, example)))
