@@ -66,20 +66,18 @@ def settings() -> Choice:
             key="generator",
         )
         quoting = generator == "extractive"
-        adapter = st.selectbox(
-            say("adapter"),
-            [_SHIPPED, NO_ADAPTER],
-            format_func=lambda name: say("adapter_none" if name == NO_ADAPTER else "adapter_default"),
-            disabled=quoting,
-            key="adapter",
-        )
-        retrieval = st.toggle(
-            say("retrieval"), value=True, help=say("retrieval_help"), disabled=quoting, key="retrieval"
-        )
+        adapter, retrieval = _SHIPPED, True
+        if not quoting:
+            adapter = st.selectbox(
+                say("adapter"),
+                [_SHIPPED, NO_ADAPTER],
+                format_func=lambda name: say("adapter_none" if name == NO_ADAPTER else "adapter_default"),
+                key="adapter",
+            )
+            retrieval = st.toggle(say("retrieval"), value=True, help=say("retrieval_help"), key="retrieval")
         top_k = st.slider(say("top_k"), 1, 10, 3, key="top_k")
         st.caption(say("caution"))
-    bare = adapter == NO_ADAPTER and not quoting
-    return Choice(generator, NO_ADAPTER if bare else None, retrieval or quoting, top_k)
+    return Choice(generator, NO_ADAPTER if adapter == NO_ADAPTER else None, retrieval, top_k)
 
 
 def start(question: str, choices: Sequence[Choice]) -> list[Turn]:

@@ -30,5 +30,9 @@ def ui(
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "viewer",
+        # Streamlit's own colours leave small grey text and red buttons below the contrast people need (WCAG AA).
+        "theme.light.textColor": "#0b0c10",
+        "theme.light.primaryColor": "#0f766e",
+        "theme.dark.primaryColor": "#2dd4bf",
     }
     cli.main(["run", str(page), *(f"--{name}={value}" for name, value in options.items())], standalone_mode=False)

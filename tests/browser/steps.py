@@ -1,0 +1,35 @@
+"""What a person does on the page, in words."""
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+SPEED = re.compile(r"첫 글자까지 [\d.]+초")
+LONE_PART = "도배한 벽지가 우는데 그냥 두면 펴지나요?"
+TWO_PARTS = "벽지 이음매가 벌어졌는데 왜 그런가요? 그리고 곰팡이는 어떻게 지우나요?"
+
+
+def box(page: "Page") -> "Locator":
+    """Returns the box one asks in."""
+    return page.get_by_test_id("stChatInputTextArea")
+
+
+def ask(page: "Page", question: str, *, turn: int = 0) -> None:
+    """Asks, and waits for the whole answer of the turn so many after the first."""
+    box(page).fill(question)
+    box(page).press("Enter")
+    answered(page, turn)
+
+
+def answered(page: "Page", turn: int = 0) -> None:
+    """Waits for the whole answer of a turn."""
+    expect(page.get_by_text(SPEED).nth(turn)).to_be_visible(timeout=120_000)
+
+
+def settled(page: "Page") -> None:
+    """Waits until the server has drawn everything."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
