@@ -32,12 +32,12 @@ def test_two_questions_are_answered_in_parts_and_a_marker_opens_its_example(
     expect(page.get_by_text("사례의 질문")).to_be_visible()
     expect(page.get_by_text(re.compile(r"유사도 0\.\d\d"))).to_be_visible()
     expect(page.locator("mark").first).to_be_visible()
-    expect(page.get_by_text(re.compile(r"dobae-\d{3}"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"사례 번호: dobae-\d{3}"))).to_be_visible()
     settled(page)
     keep(page, "ask")
 
 
-def test_the_models_answer_is_seen_growing(page: "Page", server: "Server") -> None:
+def test_the_models_answer_is_seen_growing_and_can_be_stopped(page: "Page", server: "Server") -> None:
     page.goto(server.url())
     page.get_by_role("combobox", name="답변 방식").click()
     page.get_by_role("option", name="smollm2").click()
@@ -49,10 +49,14 @@ def test_the_models_answer_is_seen_growing(page: "Page", server: "Server") -> No
             if (all.length > 1) window.seen.add(all[all.length - 1].innerText);
         }).observe(document.body, {childList: true, subtree: true, characterData: true});
     }""")
-    ask(page, LONE_PART)
-    # More than the waiting line and the whole answer: parts of it were shown on the way.
-    growing = page.evaluate("() => [...window.seen].filter(text => text.includes('쓰고 있습니다')).length")
-    assert growing >= 2
+    box(page).fill(LONE_PART)
+    box(page).press("Enter")
+    # Texts shown while the answer is still being written: more than one, so that it grows before the reader's eyes.
+    page.wait_for_function(
+        "() => [...window.seen].filter(text => text.includes('쓰고 있습니다')).length >= 3", timeout=120_000
+    )
+    page.get_by_role("button", name="그만두기").click()
+    expect(page.get_by_text("질문을 취소했습니다.")).to_be_visible(timeout=60_000)
 
 
 def test_a_question_without_examples_is_refused_and_the_nearest_can_be_asked(page: "Page", server: "Server") -> None:
