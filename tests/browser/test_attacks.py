@@ -59,7 +59,13 @@ def test_no_field_of_an_answer_runs(page: "Page", attacked: "Server", ran: set[i
         settled(page)
         page.evaluate(TOUCH)
         shown = page.locator("body").inner_text()
-        for field in (f"벽지 {number}번 ", f"{number}번 벽지는", "분류: 분류 ", f"사례 번호: g{number} ", "출처: 출처 "):
+        for field in (
+            f"벽지 {number}번 ",
+            f"{number}번 벽지는",
+            "분류: 분류 ",
+            f"사례 번호: g{number} ",
+            "출처: 출처 ",
+        ):
             assert field in shown
     assert page.evaluate(BROUGHT) == []
     assert ran == set()

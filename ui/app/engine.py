@@ -8,6 +8,7 @@ from pathlib import Path
 from rag.generators.base import Generator
 from rag.pipeline import PipelineSettings, QAPipeline, StreamEvent
 from ui.app.jobs import Job, Lane
+from ui.app.keeping import Keeping
 from ui.cli.options import open_retriever
 
 WORKERS = 2
@@ -34,6 +35,9 @@ class Choice:
 class Engine:
     """Answers the questions of all sessions of one process.
 
+    Attributes:
+        keeping: The base, for its keeper.
+
     Args:
         kb: Directory of the knowledge base.
 
@@ -43,6 +47,7 @@ class Engine:
 
     def __init__(self, kb: Path) -> None:
         self._retriever = open_retriever(kb, None, None, 32)
+        self.keeping = Keeping(self._retriever)
         self._lock = threading.Lock()
         self._setting_up = threading.Lock()
         self._lanes: dict[tuple[str, str | None], Lane] = {}

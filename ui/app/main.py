@@ -3,8 +3,9 @@
 import streamlit as st
 
 from data.errors import DobaeError
-from ui.app import ask_page, compare_page
+from ui.app import ask_page, compare_page, knowledge_page
 from ui.app.markup import label
+from ui.app.problems import in_words
 from ui.app.session import engine, language, say
 
 
@@ -13,6 +14,7 @@ def pages() -> list[st.Page]:
     return [
         st.Page(ask_page.show, title=say("ask"), icon=":material/forum:", url_path="ask", default=True),
         st.Page(compare_page.show, title=say("compare"), icon=":material/compare:", url_path="compare"),
+        st.Page(knowledge_page.show, title=say("knowledge"), icon=":material/menu_book:", url_path="knowledge"),
     ]
 
 
@@ -26,7 +28,7 @@ def main() -> None:
     try:
         engine()
     except DobaeError as error:
-        st.error(label(str(error)))
+        st.error(label(in_words(error, say)))
         st.stop()
     page.run()
 

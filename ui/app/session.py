@@ -14,6 +14,9 @@ from ui.app.engine import Choice, Engine
 from ui.app.feedback import FeedbackStore
 from ui.app.jobs import Job, Lane, QueueFullError
 from ui.app.markup import label
+from ui.app.once import Once
+from ui.app.passphrase import Gate, passphrase_file
+from ui.app.problems import in_words
 
 # A select box shows None as nothing chosen.
 _SHIPPED = "shipped"
@@ -28,19 +31,25 @@ class Turn:
     choice: Choice
 
 
-@st.cache_resource(show_spinner=False)
-def engine() -> Engine:
-    """Returns the engine of this process."""
+def _open_engine() -> Engine:
     return Engine(Path(os.environ.get("DOBAE_KB", "kb")))
 
 
-@st.cache_resource(show_spinner=False)
-def feedback() -> FeedbackStore:
-    """Returns the store of verdicts of this process."""
+def _open_feedback() -> FeedbackStore:
     from platformdirs import user_data_path
 
     path = os.environ.get("DOBAE_FEEDBACK") or user_data_path("dobae") / "feedback.sqlite"
     return FeedbackStore(Path(path), int(os.environ.get("DOBAE_FEEDBACK_DAYS", "90")))
+
+
+def _open_gate() -> Gate:
+    return Gate(passphrase_file())
+
+
+# Of the process, not of a session, and made by whoever comes first: the server itself, before any visitor.
+engine = Once(_open_engine)
+feedback = Once(_open_feedback)
+gate = Once(_open_gate)
 
 
 def language() -> str:
@@ -104,5 +113,5 @@ def show_outcome(job: Job) -> bool:
         if job.error.startswith("question "):
             st.warning(say("question_bad", limit=f"{MAX_QUESTION_CHARS:,}"))
         else:
-            st.error(say("failed", reason=label(job.error)))
+            st.error(say("failed", reason=label(in_words(job.error, say))))
     return job.answer is not None
