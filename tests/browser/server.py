@@ -13,6 +13,8 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 120
+SECRET = "도배 풀은 되직하게"
+"""The passphrase of the keeper."""
 
 
 class Server:
@@ -39,9 +41,10 @@ class Server:
             "OMP_WAIT_POLICY": "passive",
             "HF_HUB_OFFLINE": "1",
             "DOBAE_FEEDBACK": str(self.folder / "feedback.sqlite"),
+            "DOBAE_PASSPHRASE_FILE": str(self.folder / "passphrase.json"),
             **self._environment,
         }
-        with (self.folder / "server.log").open("w") as log:
+        with (self.folder / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 [*command, "--kb", str(self.folder / "kb")], cwd=ROOT, env=environment, stdout=log, stderr=log
             )
@@ -58,6 +61,11 @@ class Server:
     ) -> None:
         self._stop()
         assert "Traceback" not in self.log, self.log[-4000:]
+
+    def kill(self) -> None:
+        """Ends the server as a power cut would."""
+        self._process.kill()
+        self._process.wait()
 
     def _healthy(self) -> bool:
         try:

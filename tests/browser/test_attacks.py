@@ -30,7 +30,7 @@ BROUGHT = """() => [...document.querySelectorAll('body *')].filter(node =>
 @pytest.fixture
 def ran(context: "BrowserContext") -> set[int]:
     numbers: set[int] = set()
-    context.expose_function("attacked", numbers.add)
+    context.expose_function("attacked", lambda number: numbers.add(number))
     return numbers
 
 

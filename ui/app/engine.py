@@ -15,6 +15,13 @@ WORKERS = 2
 """Questions one generator answers at once; a local model takes turns between them, step by step."""
 
 
+def models() -> list[str]:
+    """Returns the language models that can answer here: the default one, once it has been fetched."""
+    from rag.model_store import DEFAULT_MODEL, MANIFEST, model_dir
+
+    return [DEFAULT_MODEL] if (model_dir() / MANIFEST).is_file() else []
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """How a reader wants to be answered.

@@ -15,7 +15,7 @@ from index.retriever import Retriever
 from index.store import GroupStore
 
 if TYPE_CHECKING:
-    from index.encoders.base import Progress
+    from index.encoders.base import Encoder, Progress
 
 WAIT_SECONDS = 5.0
 UPLOAD_TYPES = ("csv", "xlsx", "jsonl")
@@ -66,6 +66,11 @@ class Keeping:
     def store(self) -> GroupStore:
         """Returns the store of the base as it is served now."""
         return self._retriever.base.store
+
+    @property
+    def encoder(self) -> "Encoder":
+        """Returns the encoder of the base."""
+        return self._retriever.base.encoder
 
     def groups(self) -> list[StoredGroup]:
         """Returns all groups, the one changed last first."""

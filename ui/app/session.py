@@ -10,7 +10,7 @@ import streamlit as st
 from data.catalog import LANGUAGE, LANGUAGES, message, speaking
 from data.text import MAX_QUESTION_CHARS
 from rag.generators.adapters import NO_ADAPTER
-from ui.app.engine import Choice, Engine
+from ui.app.engine import Choice, Engine, models
 from ui.app.feedback import FeedbackStore
 from ui.app.jobs import Job, Lane, QueueFullError
 from ui.app.markup import label
@@ -70,7 +70,7 @@ def settings() -> Choice:
         st.subheader(say("settings"))
         generator = st.selectbox(
             say("generator"),
-            ["extractive", "smollm2"],
+            ["extractive", *models()],
             format_func=lambda spec: say("extractive") if spec == "extractive" else label(spec),
             key="generator",
         )
