@@ -28,7 +28,7 @@ _EXAMPLE = "[{marker}] 질문: {question}\n답변: {answer}"
 _GROUNDED = "질문: {question}\n\n사례:\n{examples}\n\n질문: {question}"
 _CLOSED = "질문: {question}"
 
-_MARKER = re.compile(r"\[(\d+)\]")
+_MARKER = re.compile(r"\[(\d{1,9})\]")
 
 
 class Example(NamedTuple):

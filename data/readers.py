@@ -24,8 +24,8 @@ CATEGORY_COLUMNS = ("category", "카테고리", "분류")
 SOURCE_COLUMNS = ("source", "출처")
 ID_COLUMNS = ("id",)
 
-_NUMBERED_QUESTION = re.compile(r"질문_(\d+)")
-_NUMBERED_ANSWER = re.compile(r"답변_(\d+)")
+_NUMBERED_QUESTION = re.compile(r"질문_(\d{1,9})")
+_NUMBERED_ANSWER = re.compile(r"답변_(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,9 @@ def _from_table(
         return located, rejects, _repair_notes(path, repairs)
     question, answer = _named(names, QUESTION_COLUMNS), _named(names, ANSWER_COLUMNS)
     if question is None or answer is None:
+        columns = one_line(", ".join(header), 400)
         raise FileFormatError(
-            f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {', '.join(header)}"
+            f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {columns}"
         )
     located, rejects, merges = _plain_rows(rows, question, answer, names, path, repairs)
     notes = _repair_notes(path, repairs)
