@@ -41,6 +41,7 @@ class Server:
             "OMP_WAIT_POLICY": "passive",
             "HF_HUB_OFFLINE": "1",
             "DOBAE_FEEDBACK": str(self.folder / "feedback.sqlite"),
+            "DOBAE_RUNS": str(self.folder / "runs"),
             "DOBAE_PASSPHRASE_FILE": str(self.folder / "passphrase.json"),
             **self._environment,
         }

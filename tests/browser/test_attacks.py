@@ -1,5 +1,6 @@
 """Text of people and of the base never runs: fifty attacks in every field the page shows."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,7 +15,8 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from tests.browser.attacks import ATTACKS, BUNDLE, bundles
-from tests.browser.steps import answered, settled
+from tests.browser.server import SECRET
+from tests.browser.steps import answered, section, settled
 
 # What a reader's hand would set off.
 TOUCH = """() => { for (const node of document.querySelectorAll('body *')) {
@@ -82,3 +84,52 @@ def test_no_question_runs_in_the_comparison(page: "Page", attacked: "Server", ra
         page.evaluate(TOUCH)
         assert page.evaluate(BROUGHT) == []
     assert ran == set()
+
+
+def test_no_field_of_the_keepers_page_runs(page: "Page", attacked: "Server", ran: set[int], tmp_path: Path) -> None:
+    page.goto(attacked.url("knowledge"))
+    page.get_by_label("이름 (이력에 남습니다)").fill(bundles()[0][:60])
+    page.get_by_label("관리자 암호").fill(SECRET)
+    page.get_by_role("button", name="들어가기").click()
+    expect(page.get_by_role("heading", name="지식베이스")).to_be_visible()
+    settled(page)
+    _touch(page)
+    for number, text in enumerate(bundles()):
+        page.get_by_label("찾을 말").fill(text)
+        page.keyboard.press("Enter")
+        settled(page)
+        _touch(page)
+        page.get_by_role("button", name=f"벽지 {number}번 ").first.click()
+        expect(page.get_by_role("button", name="저장")).to_be_visible()
+        page.get_by_label("출처").fill(f"새 출처 {text}"[:200])
+        page.get_by_role("button", name="저장").click()
+        expect(page.get_by_text("저장했습니다")).to_be_visible()
+        settled(page)
+        _touch(page)
+        page.get_by_role("button", name="목록으로").click()
+        settled(page)
+    section(page, "이력")
+    for revision in page.get_by_test_id("stExpander").all()[: len(bundles())]:
+        revision.locator("summary").click()
+    settled(page)
+    _touch(page)
+    section(page, "파일 올리기")
+    rows = [
+        *(f'"{text.replace(chr(34), chr(34) * 2)}","{text.replace(chr(34), chr(34) * 2)}"' for text in ATTACKS),
+        ',"x"',
+    ]
+    chooser = page.get_by_test_id("stFileUploaderDropzoneInput")
+    for number, attack in enumerate(("<img src=x onerror=attacked(1)>", "[x](javascript:attacked(2))")):
+        raw = "\n".join(["질문,답변", *rows]).encode() if number == 0 else attack.encode()
+        chooser.set_input_files({"name": f"{attack}.csv", "mimeType": "text/csv", "buffer": raw})
+        expect(page.get_by_text("쓸 수 없는 줄과 까닭" if number == 0 else "질문 열과 답변 열을")).to_be_visible()
+        settled(page)
+        _touch(page)
+        page.get_by_test_id("stFileUploaderDeleteBtn").get_by_role("button").click()
+        settled(page)
+    assert ran == set()
+
+
+def _touch(page: "Page") -> None:
+    page.evaluate(TOUCH)
+    assert page.evaluate(BROUGHT) == []
