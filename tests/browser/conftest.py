@@ -115,6 +115,7 @@ def keep(tmp_path: Path) -> Callable[["Page", str], Path]:
     folder = Path(os.environ.get("DOBAE_PICTURES") or tmp_path)
 
     def picture(page: "Page", name: str) -> Path:
+        page.wait_for_function("() => !document.querySelector('[data-testid=\"stSkeleton\"]')")
         page.evaluate("() => document.fonts.ready.then(() => true)")
         path = folder / f"{name}.png"
         page.screenshot(path=path)

@@ -37,7 +37,7 @@ def answered(page: "Page", turn: int = 0) -> None:
 def enter(page: "Page", server: "Server") -> None:
     """Opens the knowledge base's page as its keeper."""
     page.goto(server.url("knowledge"))
-    page.get_by_label("이름 (이력에 남습니다)").fill("김도배")
+    page.get_by_role("textbox", name="이름 (이력에 남습니다)").fill("김도배")
     page.get_by_label("관리자 암호").fill(SECRET)
     page.get_by_role("button", name="들어가기").click()
     expect(page.get_by_role("heading", name="지식베이스")).to_be_visible()

@@ -38,7 +38,7 @@ def show() -> None:
         with st.chat_message("user"):
             st.html(block(turn.job.question[:2000]))
         with st.chat_message("assistant"):
-            if turn.job.done:
+            if turn.job.over:
                 _finished(number, turn)
             else:
                 _running(number)
@@ -74,7 +74,7 @@ def _running(number: int) -> None:
         st.html(block(text))
     if st.button(say("cancel"), key=f"cancel{number}"):
         turn.job.cancel()
-    if turn.job.done:
+    if turn.job.over:
         st.rerun()
 
 

@@ -34,7 +34,7 @@ def show() -> None:
             choices = [pure, replace(pure, retrieval=True), quoted]
         state.compared_turns = start(question, choices)
     turns: list[Turn] = state.get("compared_turns", [])
-    if turns and all(turn.job.done for turn in turns):
+    if turns and all(turn.job.over for turn in turns):
         _columns(turns)
     elif turns:
         _watch()
@@ -47,7 +47,7 @@ def _watch() -> None:
     if st.button(say("cancel"), key="cancel_compare"):
         for turn in turns:
             turn.job.cancel()
-    if all(turn.job.done for turn in turns):
+    if all(turn.job.over for turn in turns):
         st.rerun()
 
 
@@ -62,7 +62,7 @@ def _one(turn: Turn) -> None:
     job = turn.job
     for question, text in job.texts():
         st.html(block(f"{question}\n{text}"))
-    if not job.done:
+    if not job.over:
         ahead = turn.lane.ahead(job)
         st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
         return

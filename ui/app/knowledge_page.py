@@ -103,7 +103,7 @@ def _browse(keeping: Keeping, author: str) -> None:
         group = stored.group
         with st.container(border=True):
             st.button(
-                label(group.questions[0][:200]),
+                f"**{label(group.questions[0][:200])}**",
                 key=f"kb_open {group.id}",
                 type="tertiary",
                 on_click=_open,

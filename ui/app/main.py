@@ -9,8 +9,11 @@ from ui.app.problems import in_words
 from ui.app.session import engine, language, say
 
 
-def pages() -> dict[str, list[st.Page]]:
-    """Returns the pages by the heading they stand under, the first being home."""
+def pages() -> list[st.Page]:
+    """Returns the pages, the first being home.
+
+    Without headings: Streamlit puts them into the list itself, where a screen reader expects pages alone.
+    """
     open_to_all = [
         st.Page(ask_page.show, title=say("ask"), icon=":material/forum:", url_path="ask", default=True),
         st.Page(compare_page.show, title=say("compare"), icon=":material/compare:", url_path="compare"),
@@ -24,7 +27,7 @@ def pages() -> dict[str, list[st.Page]]:
             (training_page, "training", "model_training"),
         )
     ]
-    return {"": open_to_all, say("keeper"): for_the_keeper}
+    return open_to_all + for_the_keeper
 
 
 def main() -> None:
