@@ -53,3 +53,4 @@ def section(page: "Page", name: str) -> None:
 def settled(page: "Page") -> None:
     """Waits until the server has drawn everything."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator('[data-stale="true"]')).to_have_count(0)

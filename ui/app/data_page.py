@@ -1,19 +1,17 @@
 """데이터: what the base holds and what looks wrong in it, as plots."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from data.catalog import catalogue
+from data.errors import DobaeError
 from ui.app import plots
-from ui.app.keeping import Keeping
 from ui.app.login import keeper
 from ui.app.markup import label
 from ui.app.problems import in_words
+from ui.app.runs import AuditRun
 from ui.app.session import engine, language, say
-from ui.app.task import Progress, Task
 
 POLL_SECONDS = 0.5
 FINDINGS = 200
@@ -29,42 +27,32 @@ def show() -> None:
     state = st.session_state
     st.title(say("data"))
     st.write(say("data_intro"))
-    task: Task[Report] | None = state.get("audit")
-    if task is None or task.done:
-        if st.button(say("data_start"), key="audit_start", type="primary"):
-            keeping = engine().keeping
-            state.audit = Task(lambda progress: _audit(keeping, progress))
-            st.rerun()
-        if task is not None:
-            if task.result is None:
-                st.error(label(in_words(task.error or "", say)))
-            else:
-                _report(task.result)
-    else:
+    run: AuditRun | None = state.get("audit")
+    if run is not None and not run.done:
         _running()
-
-
-def _audit(keeping: Keeping, progress: Progress) -> Report:
-    """Audits the base as it stands now, through the same reader as the command; only a copy is read."""
-    from index.audit.auditing import audit_file
-    from index.audit.report import as_json
-    from rag.model_store import cache_dir
-
-    with tempfile.TemporaryDirectory(prefix="dobae-audit-") as folder:
-        path = Path(folder) / "base.jsonl"
-        path.write_bytes(keeping.exported(".jsonl"))
-        kept = cache_dir() / "audits"  # Vectors, so that the next audit encodes only what is new.
-        kept.mkdir(parents=True, exist_ok=True)
-        return as_json(audit_file(path, keeping.encoder, kept, progress=progress))
+        return
+    if st.button(say("data_start"), key="audit_start", type="primary"):
+        try:
+            keeping = engine().keeping
+            state.audit = AuditRun(keeping.exported(".jsonl"), keeping.encoder.spec)
+            st.rerun()
+        except DobaeError as error:
+            st.error(label(in_words(error, say)))
+    if run is None:
+        return
+    if run.failed:
+        st.error(label(in_words(run.error, say)))
+    else:
+        _report(run.result())
 
 
 @st.fragment(run_every=POLL_SECONDS)
 def _running() -> None:
-    task: Task[Report] | None = st.session_state.get("audit")
-    if task is None or task.done:
+    run: AuditRun | None = st.session_state.get("audit")
+    if run is None or run.done:
         st.rerun()
     else:
-        st.progress(task.share, text=say("data_running"))
+        st.progress(run.share, text=say("data_running"))
 
 
 def _report(report: Report) -> None:

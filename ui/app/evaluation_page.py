@@ -7,14 +7,13 @@ import streamlit as st
 
 from data.catalog import catalogue
 from data.errors import DobaeError
-from data.settings import find_config, preset_names
+from data.settings import preset_names
 from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import label
 from ui.app.problems import in_words
-from ui.app.runs import new_folder, runs_folder
+from ui.app.runs import EvaluationRun, runs_folder
 from ui.app.session import language, say
-from ui.app.task import Progress, Task
 
 POLL_SECONDS = 0.5
 FAST_PRESET = "smoke"
@@ -62,8 +61,8 @@ def _start() -> None:
     from rag.evaluation.config import PRESETS
 
     state = st.session_state
-    task: Task[Path] | None = state.get("evaluation_task")
-    if task is not None and not task.done:
+    run: EvaluationRun | None = state.get("evaluation_task")
+    if run is not None and not run.done:
         _running()
         return
     with st.expander(say("evaluation_new")):
@@ -72,34 +71,28 @@ def _start() -> None:
         name = st.selectbox(say("training_preset"), names, index=first, key="evaluation_preset")
         st.caption(say("evaluation_how_long"))
         if st.button(say("evaluation_start"), key="evaluation_start", type="primary"):
-            state.evaluation_task = Task(lambda progress: _evaluate(name, progress))
-            st.rerun()
-    if task is not None:
-        if task.result is None:
-            st.error(label(in_words(task.error or "", say)))
+            try:
+                state.evaluation_task = EvaluationRun(name)
+                st.rerun()
+            except DobaeError as error:
+                st.error(label(in_words(error, say)))
+    if run is not None:
+        if run.stopped:
+            st.info(say("evaluation_stopped"))
+        elif run.failed:
+            st.error(label(in_words(run.error, say)))
         else:
-            st.success(say("evaluation_ended", name=label(task.result.name)))
-
-
-def _evaluate(name: str, progress: Progress) -> Path:
-    from rag.evaluation.config import PRESETS, read_config
-    from rag.evaluation.report import write_report
-    from rag.evaluation.running import evaluate
-
-    settings = read_config(find_config(name, PRESETS))
-    folder = new_folder(name)
-    found = evaluate(settings, folder, progress=lambda _what, done, total: progress(done, total))
-    write_report(found.report, folder)
-    return folder
+            st.success(say("evaluation_ended", name=label(run.folder.name)))
 
 
 @st.fragment(run_every=POLL_SECONDS)
 def _running() -> None:
-    task: Task[Path] | None = st.session_state.get("evaluation_task")
-    if task is None or task.done:
+    run: EvaluationRun | None = st.session_state.get("evaluation_task")
+    if run is None or run.done:
         st.rerun()
-    else:
-        st.progress(task.share, text=say("evaluation_running"))
+    st.progress(run.share, text=say("evaluation_running"))
+    if st.button(say("cancel"), key="evaluation_stop"):
+        run.stop()
 
 
 def _report(report: Report) -> None:

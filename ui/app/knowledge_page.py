@@ -81,10 +81,10 @@ def _browse(keeping: Keeping, author: str) -> None:
         else:
             edit_form(keeping, group, author)
         return
-    left, right = st.columns([3, 1])
+    left, middle, right = st.columns([3, 1.3, 0.9])
     words = left.text_input(say("kb_search"), key="kb_words", placeholder=say("kb_search_hint"), max_chars=2000)
     names = keeping.categories()
-    category = right.selectbox(
+    category = middle.selectbox(
         say("kb_category"),
         [None, *names],
         format_func=lambda name: say("kb_all") if name is None else label(name),
@@ -97,7 +97,7 @@ def _browse(keeping: Keeping, author: str) -> None:
     pages = -(-len(found) // PAGE)
     page = 1
     if pages > 1:
-        page = st.number_input(f"{say('kb_page')} (1–{pages})", 1, pages, 1, key="kb_page", width=160)
+        page = right.number_input(f"{say('kb_page')} (1–{pages})", 1, pages, 1, key="kb_page")
     st.caption(say("kb_found", count=f"{len(found):,}"))
     for stored in found[(page - 1) * PAGE : page * PAGE]:
         group = stored.group

@@ -8,7 +8,7 @@ Rows = Sequence[dict[str, Any]]
 
 BAR_PIXELS = 26
 # Told apart by people who see colours differently, and dark enough on white (Okabe and Ito's palette).
-COLOURS = ("#0f766e", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#009e73", "#7f7f7f")
+COLOURS = ("#115e59", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#009e73", "#7f7f7f")
 
 
 def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit: int = 0) -> Spec:

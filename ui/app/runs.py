@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError, one_line
+from ui.app.worker import AUDIT_FILE
 
 
 def runs_folder() -> Path:
@@ -32,27 +33,38 @@ def new_folder(name: str) -> Path:
 
 
 class Command:
-    """A `dobae` command at work beside the page.
+    """One of our modules at work beside the page, in a process of its own.
 
     Attributes:
         folder: Its run's folder.
         stopped: Whether somebody stopped it.
     """
 
-    def __init__(self, arguments: list[str], folder: Path) -> None:
+    def __init__(self, module: str, arguments: list[str], folder: Path) -> None:
         """Starts it; what it says goes to a file in the folder."""
         self.folder = folder
         self.stopped = False
         self._log = folder / "page.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command; the page gives names of presets only
-                [sys.executable, "-m", "ui.cli.main", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     @property
     def done(self) -> bool:
         """Returns whether it has ended."""
         return self._process.poll() is not None
+
+    @property
+    def share(self) -> float:
+        """Returns how much is done, from 0 to 1, as `ui.app.worker` prints it."""
+        hundredths = next(filter(str.isdecimal, reversed(self._lines())), "0")
+        return min(1.0, int(hundredths) / 100)
+
+    @property
+    def error(self) -> str:
+        """Returns what went wrong, for the reader; "" means a mistake of the program."""
+        return self.last_line() if self._process.poll() == InputError.exit_code else ""
 
     @property
     def failed(self) -> bool:
@@ -72,10 +84,12 @@ class Command:
 
     def last_line(self) -> str:
         """Returns the last line it said."""
+        return next(reversed(self._lines()), "")
+
+    def _lines(self) -> list[str]:
         with suppress(OSError):
-            lines = self._log.read_text("utf-8", "replace").split("\n")
-            return next((line for line in reversed(lines) if line.strip()), "")
-        return ""
+            return [line for line in self._log.read_text("utf-8", "replace").split("\n") if line.strip()]
+        return []
 
 
 class TrainingRun(Command):
@@ -88,7 +102,7 @@ class TrainingRun(Command):
             InputError: Its folder cannot be made.
         """
         folder = new_folder(f"page-{preset}")
-        super().__init__(["train", preset, "--max-steps", str(steps), "--out", str(folder)], folder)
+        super().__init__("ui.cli.main", ["train", preset, "--max-steps", str(steps), "--out", str(folder)], folder)
 
     @property
     def adapter(self) -> Path:
@@ -111,3 +125,39 @@ class TrainingRun(Command):
             with suppress(OSError, ValueError, KeyError):
                 return list(json.loads(path.read_text("utf-8"))["log_history"])
         return []
+
+
+class EvaluationRun(Command):
+    """An evaluation of one preset."""
+
+    def __init__(self, preset: str) -> None:
+        """Starts it.
+
+        Raises:
+            InputError: Its folder cannot be made.
+        """
+        folder = new_folder(preset)
+        super().__init__("ui.app.worker", ["evaluate", preset, str(folder)], folder)
+
+
+class AuditRun(Command):
+    """An audit of a copy of the base."""
+
+    def __init__(self, groups: bytes, encoder: str) -> None:
+        """Starts it.
+
+        Args:
+            groups: The base as JSON lines.
+            encoder: The spec of its encoder.
+
+        Raises:
+            InputError: Its folder cannot be made.
+        """
+        folder = new_folder("audit")
+        file = folder / "base.jsonl"
+        file.write_bytes(groups)
+        super().__init__("ui.app.worker", ["audit", str(file), encoder, str(folder)], folder)
+
+    def result(self) -> dict[str, Any]:
+        """Returns what was found, once it has ended well."""
+        return dict(json.loads((self.folder / AUDIT_FILE).read_text("utf-8")))

@@ -109,8 +109,11 @@ def _small_run() -> None:
     if run is None or run.done:
         st.write(say("training_small_intro", steps=SMALL_STEPS))
         if st.button(say("training_start"), key="train_start"):
-            state.training_run = TrainingRun(FAST_PRESET, SMALL_STEPS)
-            st.rerun()
+            try:
+                state.training_run = TrainingRun(FAST_PRESET, SMALL_STEPS)
+                st.rerun()
+            except DobaeError as error:
+                st.error(label(in_words(error, say)))
         if run is not None:
             _outcome(run)
     else:
@@ -145,7 +148,7 @@ def _outcome(run: TrainingRun) -> None:
     if run.stopped:
         st.info(say("training_stopped"))
     elif run.failed:
-        st.error(label(in_words(run.last_line(), say)))
+        st.error(label(in_words(run.error, say)))
     else:
         st.success(say("training_ended"))
         st.html(block(str(run.adapter)))

@@ -1,5 +1,6 @@
 """Uploading examples: what a file would do is shown first, and written only when the keeper says so."""
 
+import json
 from hashlib import sha256
 
 import streamlit as st
@@ -57,6 +58,15 @@ def _preview(keeping: Keeping, name: str, raw: bytes) -> Preview:
     return known[1]
 
 
+def _cells(content: str) -> str:
+    """Shows a table's row as its cells, and anything else as it is."""
+    try:
+        cells = json.loads(content)
+    except ValueError:
+        return content
+    return " | ".join(map(str, cells)) if isinstance(cells, list) else content
+
+
 def _show(preview: Preview) -> None:
     rejects = preview.read.rejects
     figures = (
@@ -73,7 +83,7 @@ def _show(preview: Preview) -> None:
             {
                 say("kb_line"): [reject.line for reject in rejects[:SHOWN]],
                 say("kb_why"): [label(in_words(reject.reason, say)) for reject in rejects[:SHOWN]],
-                say("kb_content"): [label(reject.content[:120]) for reject in rejects[:SHOWN]],
+                say("kb_content"): [label(_cells(reject.content)[:120]) for reject in rejects[:SHOWN]],
             }
         )
         if len(rejects) > SHOWN:

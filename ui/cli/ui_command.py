@@ -42,7 +42,7 @@ def ui(
         "client.toolbarMode": "viewer",
         # Streamlit's own colours leave small grey text and red buttons below the contrast people need (WCAG AA).
         "theme.light.textColor": "#0b0c10",
-        "theme.light.primaryColor": "#0f766e",
+        "theme.light.primaryColor": "#115e59",
         "theme.dark.primaryColor": "#2dd4bf",
     }
     threading.Thread(target=_warm_up, daemon=True, name="dobae-warm-up").start()

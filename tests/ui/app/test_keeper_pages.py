@@ -9,9 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from data.types import QAGroup
+from index.encoders.base import HashEncoder
 from rag.evaluation.running import SCHEMA
 from tests.ui.app.conftest import turn_to
-from ui.app import runs, session
+from ui.app import data_page, runs, session, worker
 
 
 def _said(page: AppTest) -> str:
@@ -45,16 +46,26 @@ def test_the_bars_add_up_to_the_plan(entered: AppTest) -> None:
     assert f"{total:.1f}" in _said(entered)
 
 
+class _AuditHere(runs.AuditRun):
+    """An audit in this process, with an encoder that another process could not make."""
+
+    done, failed = True, False
+
+    def __init__(self, groups: bytes, encoder: str) -> None:
+        self.folder = runs.new_folder("audit")
+        (self.folder / "base.jsonl").write_bytes(groups)
+        worker.audit(self.folder / "base.jsonl", HashEncoder(), self.folder, self.folder)
+
+
 def test_an_audit_shows_what_the_base_holds(
     entered: AppTest, groups: tuple[QAGroup, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DOBAE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(data_page, "AuditRun", _AuditHere)
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
     keeping = session.engine().keeping
     keeping.change(groups[2], replace(groups[2], questions=(groups[0].questions[0],)), "이장판")
     turn_to(entered, "data")
     entered.button(key="audit_start").click().run()
-    assert entered.session_state["audit"].wait(60)
-    entered.run()
     assert not entered.exception
     assert [metric.value for metric in entered.metric][:3] == ["3", "5", "6"]
     (table,) = entered.dataframe
@@ -116,7 +127,9 @@ def test_a_report_of_another_version_is_explained(entered: AppTest, tmp_path: Pa
 
 def test_losses_are_read_from_the_last_whole_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
-    monkeypatch.setattr(runs.Command, "__init__", lambda self, arguments, folder: setattr(self, "folder", folder))
+    monkeypatch.setattr(
+        runs.Command, "__init__", lambda self, module, arguments, folder: setattr(self, "folder", folder)
+    )
     run = runs.TrainingRun("tiny", 8)
     assert run.losses() == []
     for step, text in ((9, json.dumps({"log_history": [{"step": 9, "loss": 1.5}]})), (10, '{"log_his')):
@@ -127,7 +140,21 @@ def test_losses_are_read_from_the_last_whole_checkpoint(tmp_path: Path, monkeypa
 
 
 def test_a_command_beside_the_page_says_how_it_ended(tmp_path: Path) -> None:
-    command = runs.Command(["train", "no-such-preset"], tmp_path)
+    command = runs.Command("ui.cli.main", ["train", "no-such-preset"], tmp_path)
     assert command.wait(120)
     assert command.failed
-    assert "no-such-preset" in command.last_line()
+    assert "no-such-preset" in command.error
+
+
+@pytest.mark.integration
+def test_an_evaluation_beside_the_page_tells_its_share_and_leaves_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    run = runs.EvaluationRun("smoke")
+    shares = set()
+    while not run.wait(0.05):
+        shares.add(run.share)
+    assert not run.failed, run.last_line()
+    assert len(shares) > 2
+    assert json.loads((run.folder / "report.json").read_text("utf-8"))["name"] == "smoke"
