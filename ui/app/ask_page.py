@@ -12,7 +12,9 @@ from ui.app.feedback import FeedbackError
 from ui.app.markup import block, highlighted, label
 from ui.app.session import Turn, engine, feedback, language, say, settings, show_outcome, start
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.3
+QUICK_SECONDS = 0.4
+"""A quoted answer is there so soon that drawing the wait before it would only make it later."""
 VERY_NEAR, NEAR = 0.95, 0.90
 """Cosines of the default encoder from which a question is called almost the same, or similar."""
 
@@ -31,7 +33,10 @@ def show() -> None:
         asked = state.pop("next_question", None)
     if asked:
         state.link_used = True
-        state.turns += start(asked, [choice])
+        started = start(asked, [choice])
+        for turn in started:
+            turn.job.wait(QUICK_SECONDS)
+        state.turns += started
     if not state.turns:
         _examples()
     for number, turn in enumerate(state.turns):
