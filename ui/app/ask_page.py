@@ -33,7 +33,8 @@ def show() -> None:
         asked = state.pop("next_question", None)
     if asked:
         state.link_used = True
-        started = start(asked, [choice])
+        before = state.turns[-1].job.question if state.turns else None
+        started = start(asked, [choice], before=before)
         for turn in started:
             turn.job.wait(QUICK_SECONDS)
         state.turns += started
@@ -41,8 +42,10 @@ def show() -> None:
         _examples()
     for number, turn in enumerate(state.turns):
         with st.chat_message("user"):
-            st.html(block(turn.job.question[:2000]))
+            st.html(block(turn.asked[:2000]))
         with st.chat_message("assistant"):
+            if turn.job.question != turn.asked:
+                st.caption(label(say("followed", question=turn.job.question)))
             if turn.job.over:
                 _finished(number, turn)
             else:

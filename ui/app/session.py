@@ -12,6 +12,7 @@ from data.text import MAX_QUESTION_CHARS
 from rag.generators.adapters import NO_ADAPTER
 from ui.app.engine import Choice, Engine, models
 from ui.app.feedback import FeedbackStore
+from ui.app.follow_up import continued
 from ui.app.jobs import Job, Lane, QueueFullError
 from ui.app.markup import label
 from ui.app.once import Once
@@ -24,11 +25,19 @@ _SHIPPED = "shipped"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and how it is being answered."""
+    """One question and how it is being answered.
+
+    Attributes:
+        job: The question on its way, together with the one it leans on.
+        lane: Where it waits.
+        choice: How it is answered.
+        asked: The question as typed.
+    """
 
     job: Job
     lane: Lane
     choice: Choice
+    asked: str
 
 
 def _open_engine() -> Engine:
@@ -89,12 +98,19 @@ def settings() -> Choice:
     return Choice(generator, NO_ADAPTER if adapter == NO_ADAPTER else None, retrieval, top_k)
 
 
-def start(question: str, choices: Sequence[Choice]) -> list[Turn]:
-    """Queues a question once for each choice; a full queue is said on the page."""
+def start(question: str, choices: Sequence[Choice], *, before: str | None = None) -> list[Turn]:
+    """Queues a question once for each choice; a full queue is said on the page.
+
+    Args:
+        question: As typed.
+        choices: How to answer it.
+        before: The question answered before it, on which it may lean.
+    """
+    whole = continued(question, before)
     turns: list[Turn] = []
     try:
         for choice in choices:
-            turns.append(Turn(*engine().ask(question, choice, language()), choice))  # noqa: PERF401 - a full queue keeps the turns before it
+            turns.append(Turn(*engine().ask(whole, choice, language()), choice, question))  # noqa: PERF401 - a full queue keeps the turns before it
     except QueueFullError:
         for turn in turns:
             turn.job.cancel()

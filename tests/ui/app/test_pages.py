@@ -49,3 +49,18 @@ def test_english_is_a_switch(page: AppTest) -> None:
     page.button(key="language").click().run()
     assert not page.exception
     assert page.title[0].value == "Dobae answers"
+
+
+def test_a_question_that_leans_on_the_one_before_is_asked_with_it(page: AppTest) -> None:
+    page.run()
+    page.chat_input[0].set_value("몰딩 틈은 어떻게 메우나요?").run()
+    _answered(page)
+    page.chat_input[0].set_value("그걸 안 하면 어떻게 되나요?").run()
+    _answered(page)
+    page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
+    _answered(page)
+    first, leaning, other = page.session_state["turns"]
+    assert "몰딩" in leaning.job.question
+    assert leaning.asked == "그걸 안 하면 어떻게 되나요?"
+    assert other.job.question == other.asked
+    assert first.job.question == first.asked
