@@ -7,8 +7,13 @@ Spec = dict[str, Any]
 Rows = Sequence[dict[str, Any]]
 
 BAR_PIXELS = 26
-# Told apart by people who see colours differently, and dark enough on white (Okabe and Ito's palette).
-COLOURS = ("#115e59", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#009e73", "#7f7f7f")
+LEGEND_COLUMNS = 4
+LEGEND: Spec = {"orient": "bottom", "columns": LEGEND_COLUMNS, "title": None}
+# Told apart by people who see colours differently, and dark enough on white (after Okabe and Ito, and Tol).
+COLOURS = (
+    *("#115e59", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#009e73", "#7f7f7f"),
+    *("#332288", "#882255", "#999933", "#44aa99", "#661100"),
+)
 
 
 def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit: int = 0) -> Spec:
@@ -27,26 +32,30 @@ def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit:
         "tooltip": [{"field": field} for field in (name, colour, value) if field],
     }
     if colour:
-        encoding["color"] = {"field": colour, "scale": {"range": list(COLOURS)}, "legend": {"orient": "bottom"}}
+        encoding["color"] = {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND}
         encoding["order"] = {"field": "order"}
     bars_shown = len({row[name] for row in rows})
+    # The height given is that of the whole plot: axis, legend and all.
+    colours = len({row[colour] for row in rows}) if colour else 0
+    below = 44 + 22 * -(-colours // LEGEND_COLUMNS) + (24 if colours else 0)
     return {
         "data": {"values": list(rows)},
         "mark": {"type": "bar", "color": COLOURS[0]},
         "encoding": encoding,
-        "height": max(60, BAR_PIXELS * bars_shown),
+        "height": below + (40 if colours else BAR_PIXELS) * bars_shown,
     }
 
 
 def with_limit(spec: Spec, at: float, text: str) -> Spec:
     """Returns horizontal bars with a line that they should not reach beyond."""
     plot = {key: value for key, value in spec.items() if key not in ("height", "data")}
-    line = {"mark": {"type": "rule", "color": "#b00020", "size": 2}, "encoding": {"x": {"datum": at}}}
+    # Told in words below every such plot; a screen reader would meet a line without a name.
+    line = {"mark": {"type": "rule", "color": "#b00020", "size": 2, "aria": False}, "encoding": {"x": {"datum": at}}}
     words = {
-        "mark": {"type": "text", "align": "right", "dx": -6, "dy": -24, "color": "#b00020", "text": text},
-        "encoding": {"x": {"datum": at}},
+        "mark": {"type": "text", "align": "right", "dx": -6, "color": "#b00020", "text": text, "aria": False},
+        "encoding": {"x": {"datum": at}, "y": {"value": -8}},
     }
-    return {"data": spec["data"], "layer": [plot, line, words], "height": max(110, spec["height"])}
+    return {"data": spec["data"], "layer": [plot, line, words], "height": spec["height"] + 16}
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int], value: str, count: str) -> Spec:
@@ -87,7 +96,7 @@ def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
     place = {
         "y": {"field": name, "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}},
         "yOffset": {"field": colour},
-        "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": {"orient": "bottom"}},
+        "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND},
         "tooltip": [{"field": field, "format": ".3f"} for field in (value, "low", "high")]
         + [{"field": name}, {"field": colour}],
     }
@@ -98,10 +107,10 @@ def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
     return {
         "data": {"values": list(rows)},
         "layer": [
-            {"mark": {"type": "rule", "size": 2}, "encoding": {**place, **line}},
+            {"mark": {"type": "rule", "size": 2, "aria": False}, "encoding": {**place, **line}},
             {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {**place, **point}},
         ],
-        "height": max(80, groups * (16 * of_each + 14)),
+        "height": 90 + 22 * -(-of_each // LEGEND_COLUMNS) + groups * (16 * of_each + 14),
     }
 
 
@@ -113,7 +122,7 @@ def lines(rows: Rows, x: str, y: str, colour: str) -> Spec:
         "encoding": {
             "x": {"field": x, "type": "quantitative"},
             "y": {"field": y, "type": "quantitative", "scale": {"zero": False}},
-            "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": {"orient": "bottom"}},
+            "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND},
             "tooltip": [{"field": x}, {"field": y, "format": ".3f"}, {"field": colour}],
         },
         "height": 260,
