@@ -1,6 +1,7 @@
 """지식베이스, as its keeper uses it."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,14 @@ def test_an_upload_shows_what_it_would_do_and_writes_only_then(entered: AppTest,
     assert ("새 답변입니다.",) in _groups(tmp_path).values()
 
 
+def _bomb() -> bytes:
+    """A small file that unpacks to a large one."""
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (30 << 20))
+    return raw.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "raw", "said"),
     [
@@ -154,6 +163,7 @@ def test_an_upload_shows_what_it_would_do_and_writes_only_then(entered: AppTest,
         ("가짜.xlsx", b"PK\x03\x04 not really", "엑셀 파일을 열지 못했습니다"),
         ("열이 없음.csv", "이름,나이\n가,1\n".encode(), "질문 열과 답변 열"),
         ("<img src=x onerror=alert(1)>.csv", b"", "파일이 비어 있습니다"),
+        ("폭탄.xlsx", _bomb(), "안전하지 않은 파일"),
         ("글.csv", "질문,답변\n가,\n".encode(), "쓸 수 있는 줄이 하나도 없습니다"),
     ],
 )
@@ -170,5 +180,5 @@ def test_what_is_downloaded_can_be_read_again(entered: AppTest, tmp_path: Path) 
     _press(entered, "파일 준비하기")
     raw = session.engine().keeping.exported(".xlsx")
     path = tmp_path / "back.xlsx"
-    path.write_bytes(io.BytesIO(raw).getvalue())
+    path.write_bytes(raw)
     assert {group.id for group in read_groups(path).groups} == {"g1", "g2", "g3"}
