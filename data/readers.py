@@ -13,7 +13,8 @@ from hashlib import blake2s
 from pathlib import Path
 
 from data.errors import DuplicateGroupError, FileFormatError, InputError, one_line
-from data.tables import TableRow, read_text, rows_of_csv
+from data.exact import DIGEST_COLUMN, exact_group, exact_record, restored
+from data.tables import TableRow, read_text, rows_of_csv, rows_of_sheet
 from data.text import MAX_ANSWER_CHARS, MAX_QUESTION_CHARS, clean_text, comparable
 from data.types import QAGroup
 
@@ -23,8 +24,8 @@ CATEGORY_COLUMNS = ("category", "카테고리", "분류")
 SOURCE_COLUMNS = ("source", "출처")
 ID_COLUMNS = ("id",)
 
-_NUMBERED_QUESTION = re.compile(r"질문_(\d+)")
-_NUMBERED_ANSWER = re.compile(r"답변_(\d+)")
+_NUMBERED_QUESTION = re.compile(r"질문_(\d{1,9})")
+_NUMBERED_ANSWER = re.compile(r"답변_(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def read_groups(path: Path) -> ReadResult:
     """Reads one QA file.
 
     CSV files are told apart by their header: `질문_1, 답변_1, ...` (DACON) or `question, answer[, category]`,
-    `Q, A`, `질문, 답변` (plain). Files named `*.jsonl` hold one group a line:
-    `{"questions": [...], "answers": [...], "id"?, "category"?, "source"?}` or `{"question": str, "answer": str}`.
+    `Q, A`, `질문, 답변` (plain); so are workbooks named `*.xlsx`, of which the first sheet is read. Files named
+    `*.jsonl` hold one group a line: `{"questions": [...], "answers": [...], "id"?, "category"?, "source"?}` or
+    `{"question": str, "answer": str}`. What `data.exchange` exported comes back letter for letter.
 
     Args:
         path: File in UTF-8 (with or without BOM) or CP949.
@@ -77,11 +79,15 @@ def read_groups(path: Path) -> ReadResult:
         FileFormatError: The file is missing, empty, in an unknown encoding, badly quoted, or lacks needed columns.
         DuplicateGroupError: One id stands for two different groups.
     """
+    if path.suffix.lower() == ".xlsx":
+        return _result(path, *_from_table(*rows_of_sheet(path), path))
     text = read_text(path)
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        located, rejects, notes = _from_json_lines(text, path)
-    else:
-        located, rejects, notes = _from_csv(text, path)
+        return _result(path, *_from_json_lines(text, path))
+    return _result(path, *_from_table(*rows_of_csv(text, path), path))
+
+
+def _result(path: Path, located: list[_Located], rejects: list[Reject], notes: list[str]) -> ReadResult:
     groups, merged = _unique_ids(located)
     if merged:
         notes.append(f"{path.name}: {merged} repeated groups were read once")
@@ -138,8 +144,9 @@ def _place(item: _Located) -> str:
     return f"{item.file}, line {item.line}" if item.line else item.file
 
 
-def _from_csv(text: str, path: Path) -> tuple[list[_Located], list[Reject], list[str]]:
-    header, rows = rows_of_csv(text, path)
+def _from_table(
+    header: list[str], rows: Iterable[TableRow], path: Path
+) -> tuple[list[_Located], list[Reject], list[str]]:
     names = {name.casefold(): name for name in header}
     questions = _numbered(header, _NUMBERED_QUESTION)
     answers = _numbered(header, _NUMBERED_ANSWER)
@@ -149,8 +156,9 @@ def _from_csv(text: str, path: Path) -> tuple[list[_Located], list[Reject], list
         return located, rejects, _repair_notes(path, repairs)
     question, answer = _named(names, QUESTION_COLUMNS), _named(names, ANSWER_COLUMNS)
     if question is None or answer is None:
+        columns = one_line(", ".join(header), 400)
         raise FileFormatError(
-            f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {', '.join(header)}"
+            f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {columns}"
         )
     located, rejects, merges = _plain_rows(rows, question, answer, names, path, repairs)
     notes = _repair_notes(path, repairs)
@@ -183,6 +191,11 @@ def _dacon_rows(
         if row.problem:
             rejects.append(_reject(path, row, row.problem))
             continue
+        if exact := exact_group(row.cells):
+            located.append(_Located(exact, str(path), row.line))
+            continue
+        if row.cell(DIGEST_COLUMN):
+            row = replace(row, cells={name: restored(cell) for name, cell in row.cells.items()})
         questions = _cleaned((row.cell(name) for name in question_columns), repairs)
         answers = _cleaned((row.cell(name) for name in answer_columns), repairs, keep_lines=True)
         problem = _content_problem(questions, answers)
@@ -190,7 +203,7 @@ def _dacon_rows(
             rejects.append(_reject(path, row, problem))
             continue
         group = QAGroup(
-            id=clean_text(row.cell(identifier)).text or _content_id(questions, answers),
+            id=clean_text(row.cell(identifier)).text or content_id(questions, answers),
             questions=questions,
             answers=answers,
             category=clean_text(row.cell(category)).text,
@@ -263,7 +276,7 @@ def _same_answers_merged(located: Iterable[_Located]) -> list[_Located]:
         else:
             merged[key] = item
     return [
-        item if item.group.id else replace(item, group=replace(item.group, id=_content_id(*_content(item.group))))
+        item if item.group.id else replace(item, group=replace(item.group, id=content_id(*_content(item.group))))
         for item in merged.values()
     ]
 
@@ -298,13 +311,15 @@ def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject
 def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGroup:
     if not isinstance(record, dict):
         raise InputError("not a JSON object")
+    if exact := exact_record(record):
+        return exact
     questions = _cleaned(_texts(record, "questions", "question"), repairs)
     answers = _cleaned(_texts(record, "answers", "answer"), repairs, keep_lines=True)
     problem = _content_problem(questions, answers)
     if problem:
         raise InputError(problem)
     return QAGroup(
-        id=clean_text(str(record.get("id") or "")).text or _content_id(questions, answers),
+        id=clean_text(str(record.get("id") or "")).text or content_id(questions, answers),
         questions=questions,
         answers=answers,
         category=clean_text(str(record.get("category") or "")).text,
@@ -349,7 +364,8 @@ def _length_problem(what: str, texts: tuple[str, ...], most: int) -> str:
     return f"{what} has {longest:,} characters; shorten it to at most {most:,}" if longest > most else ""
 
 
-def _content_id(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
+def content_id(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
+    """Returns an id made from a group's content."""
     digest = blake2s("\x1f".join((*questions, "", *answers)).encode(), digest_size=5)
     return f"qa-{digest.hexdigest()}"
 

@@ -93,10 +93,30 @@ def rows_of_csv(text: str, path: Path) -> tuple[list[str], Iterator[TableRow]]:
     if len(header) == 1 and (separator := next((mark for mark in ";\t" if mark in header[0]), None)):
         name = "tabs" if separator == "\t" else "semicolons"
         raise FileFormatError(f"{path}: separates its cells by {name}; save it with commas (in Excel: CSV UTF-8)")
+    _check_header(header, path)
+    return header, _table_rows(header, records[1:])
+
+
+def rows_of_sheet(path: Path) -> tuple[list[str], Iterator[TableRow]]:
+    """Reads the first sheet of a workbook as `rows_of_csv` reads a CSV table; lines are the sheet's row numbers.
+
+    Raises:
+        FileFormatError: As `data.workbooks.rows_of_workbook`, or a column is named twice.
+    """
+    from data.workbooks import rows_of_workbook
+
+    (_, names), *records = rows_of_workbook(path)
+    header = [unicodedata.normalize("NFC", name).strip() for name in names]
+    _check_header(header, path)
+    # Cells without a column that are empty are only the sheet's width.
+    trimmed = [(number, [*cells[: len(header)], *filter(None, cells[len(header) :])]) for number, cells in records]
+    return header, _table_rows(header, trimmed)
+
+
+def _check_header(header: Sequence[str], path: Path) -> None:
     repeated = {name for name in header if name and header.count(name) > 1}
     if repeated:
         raise FileFormatError(f"{path}: column {min(repeated)!r} stands in the header twice; rename one")
-    return header, _table_rows(header, records[1:])
 
 
 def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -21,6 +21,8 @@ _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069"
     "\ufeff\u115f\u1160\u3164\uffa0\ud800-\udfff]"
 )
+# What XML 1.0 forbids, and carriage returns, which readers of CSV and XML turn into line feeds.
+_UNFIT = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ud800-\udfff\ufffe\uffff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\s*\n\s*")
 
@@ -127,3 +129,12 @@ def comparable(text: str) -> str:
 def printable(text: str) -> str:
     """Returns a text without characters that a terminal would obey or that are not text; line breaks stay."""
     return _INVISIBLE.sub("", text)
+
+
+def unfit_character(text: str) -> str:
+    """Names the first character of a text that a file could not give back, as "U+XXXX"; empty where there is none.
+
+    Control characters but the line feed and the tab, surrogates and non-characters: XML and CSV lose or change them.
+    """
+    found = _UNFIT.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""

@@ -4,43 +4,40 @@ Everything is made in a folder beside the target and moved into place at the end
 killed leaves what was there before. The words are analysed on one thread while the encoder works on the others.
 """
 
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from data.errors import InputError, KnowledgeBaseError
 from data.types import QAGroup
 from index import manifest as manifests
 from index.calibration import calibrate, foreign_questions
+from index.choosing import choose_index
+from index.database import SqliteDatabase, damaged
 from index.encoders.base import Encoder, Progress
-from index.encoders.cache import EmbeddingCache
+from index.encoders.cache import CACHE_FILE, EmbeddingCache
 from index.examples import medoid_of_ngrams
 from index.fusion import FusionWeights
-from index.knowledge_base import (
-    FRAGMENTS_FOLDER,
-    HEADS_FOLDER,
-    MORPHEMES_FOLDER,
-    ROWS_FILE,
-    SPELLINGS_FOLDER,
-    VECTORS_FILE,
-)
-from index.korean import jamo_ngrams, korean_analyzer, spelling_ngrams, word_heads
-from index.lexical import LexicalIndex
+from index.group_words import answer_ngrams, group_heads
+from index.history import State
+from index.korean import korean_analyzer, spelling_ngrams
+from index.lexical import LexicalIndex, WordIndexes
+from index.locking import user_name, writing
 from index.manifest import Manifest
+from index.segment import KEYS_FILE, ROWS_FILE, WORD_FOLDERS
 from index.store import FILE_NAME as STORE_FILE
 from index.store import GroupStore, create_store
-from index.vectors import VectorIndex
+from index.store_writing import bring_up_to_date
 
-CACHE_FILE = "embeddings.sqlite"
 GROUP_LENGTH_NORMALISATION = 0.3
 """BM25's b for whole groups: they differ in how many references they have, which says nothing about their topic."""
 
@@ -49,10 +46,7 @@ GROUP_LENGTH_NORMALISATION = 0.3
 class Words:
     """What the lexical side makes of the groups."""
 
-    morphemes: LexicalIndex
-    spellings: LexicalIndex
-    fragments: LexicalIndex
-    heads: LexicalIndex
+    indexes: WordIndexes
     medoids: list[int]
     tokenizer: str
 
@@ -63,6 +57,7 @@ def build_knowledge_base(
     encoder: Encoder,
     *,
     weights: FusionWeights | None = None,
+    author: str | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Builds a knowledge base; an existing one is kept beside it as `<name>.previous`.
@@ -72,6 +67,7 @@ def build_knowledge_base(
         groups: At least one group; ids are distinct.
         encoder: Encodes the questions.
         weights: Fusion weights; the defaults if None.
+        author: Who builds it, for the history; the system's user if None.
         progress: Told how many questions are encoded.
 
     Returns:
@@ -86,24 +82,29 @@ def build_knowledge_base(
     path = path.resolve()
     _check_target(path)
     _check_target(_previous(path))
-    with _writing(path), _beside(path) as folder:
+    with writing(path, "dobae index build"), _beside(path) as folder:
         if (path / CACHE_FILE).is_file():
             shutil.copyfile(path / CACHE_FILE, folder / CACHE_FILE)
         revision = _last_revision(path) + 1
-        manifest, medoids = _derive(folder, groups, encoder, revision, weights, progress)
-        create_store(folder / STORE_FILE, groups, medoids, revision)
+        manifest, medoids = _derive(folder, groups, range(1, len(groups) + 1), encoder, weights, progress)
+        state = create_store(folder / STORE_FILE, groups, medoids, revision, author or user_name())
+        manifest = _of_state(manifest, state)
         manifest.write(folder)
         manifests.sync_folder(folder)
         _swap_in(folder, path)
+        manifests.sync_entries(path.parent)
     return manifest
 
 
-def rebuild_knowledge_base(path: Path, encoder: Encoder, *, progress: Progress | None = None) -> Manifest:
+def rebuild_knowledge_base(
+    path: Path, encoder: Encoder, *, wait: float = 0.0, progress: Progress | None = None
+) -> Manifest:
     """Makes the derived files again from the store, for example for another encoder.
 
     Args:
         path: A knowledge base whose `groups.sqlite` is intact; everything else may be damaged or missing.
         encoder: Encodes the questions.
+        wait: Seconds to wait for another writer.
         progress: Told how many questions are encoded.
 
     Returns:
@@ -113,27 +114,83 @@ def rebuild_knowledge_base(path: Path, encoder: Encoder, *, progress: Progress |
         KnowledgeBaseError: The store is missing or damaged, or another process is writing.
     """
     path = path.resolve()
-    with _writing(path):
-        store = GroupStore(path / STORE_FILE)
-        try:
-            store.check()
-            groups = [stored.group for stored in store.all_groups()]
-        finally:
-            store.close()
-        before = {entry.name for entry in path.iterdir() if entry.is_dir() and manifests.is_derived(entry.name)}
-        manifest, _ = _derive(path, groups, encoder, store.revision, None, progress)
+    with writing(path, "dobae index rebuild", wait=wait):
+        return derive_again(path, encoder, progress=progress)
+
+
+def derive_again(path: Path, encoder: Encoder, *, progress: Progress | None = None) -> Manifest:
+    """Does the work of `rebuild_knowledge_base` for a caller that holds the base's lock."""
+    store = open_to_mend(path)
+    try:
+        store.check()
+        state, stored = store.whole()
+    finally:
+        store.close()
+    folders = {entry.name for entry in path.iterdir() if entry.is_dir() and manifests.is_derived(entry.name)}
+    groups, keys = [each.group for each in stored], [each.key for each in stored]
+    try:
+        manifest, _ = _derive(path, groups, keys, encoder, _weights(path), progress)
+        manifest = _of_state(manifest, state)
         manifests.sync_folder(path / manifest.folder)
         manifest.write(path)
-        for name in before - {manifest.folder}:
-            shutil.rmtree(path / name, ignore_errors=True)
+        manifests.sync_entries(path)
+    except BaseException:
+        _remove_derived(path, folders, _folder_in_use(path))
+        raise
+    _remove_derived(path, set(), manifest.folder)
     return manifest
+
+
+def open_to_mend(path: Path) -> GroupStore:
+    """Opens the store of the base at `path`, brought up to date if an earlier dobae made it; the caller holds the lock.
+
+    Raises:
+        KnowledgeBaseError: It is missing or damaged.
+    """
+    database = SqliteDatabase(path / STORE_FILE)
+    try:
+        with database.reading() as session:
+            outdated = session.rows("SELECT value FROM meta WHERE name = 'schema'") == [("1",)]
+        if outdated:
+            with database.writing() as session:
+                bring_up_to_date(session, user_name())
+    except (KnowledgeBaseError, ValueError, TypeError) as error:
+        database.close()
+        raise error if isinstance(error, KnowledgeBaseError) else damaged(path / STORE_FILE, error) from error
+    return GroupStore(database)
+
+
+def _of_state(manifest: Manifest, state: State) -> Manifest:
+    return replace(manifest, base=state.base, revision=state.revision, changes=state.changes)
+
+
+def _weights(path: Path) -> FusionWeights | None:
+    """Fusion weights of the base at `path`, where its manifest can be read."""
+    try:
+        return manifests.read_manifest(path).weights
+    except KnowledgeBaseError:
+        return None
+
+
+def _folder_in_use(path: Path) -> str:
+    try:
+        return manifests.read_manifest(path).folder
+    except KnowledgeBaseError:
+        return ""
+
+
+def _remove_derived(path: Path, keep: set[str], in_use: str) -> None:
+    """Removes folders of derived files, also those that a killed process left."""
+    for entry in path.iterdir():
+        if entry.is_dir() and manifests.is_derived(entry.name) and entry.name not in keep | {in_use}:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _derive(
     folder: Path,
     groups: Sequence[QAGroup],
+    keys: Sequence[int],
     encoder: Encoder,
-    revision: int,
     weights: FusionWeights | None,
     progress: Progress | None,
 ) -> tuple[Manifest, list[int]]:
@@ -152,14 +209,16 @@ def _derive(
     own, strangers = vectors[: len(questions)], vectors[len(questions) :]
     derived = Path(tempfile.mkdtemp(prefix="derived-", dir=folder))
     derived.chmod(0o755)
-    VectorIndex.build(own).save(derived / VECTORS_FILE)
+    vector_index, why = choose_index(own)
+    vector_index.save(derived)
     np.save(derived / ROWS_FILE, rows)
-    words.morphemes.save(derived / MORPHEMES_FOLDER)
-    words.spellings.save(derived / SPELLINGS_FOLDER)
-    words.fragments.save(derived / FRAGMENTS_FOLDER)
-    words.heads.save(derived / HEADS_FOLDER)
+    np.save(derived / KEYS_FILE, np.array(keys, dtype=np.int64))
+    for name, index in zip(WORD_FOLDERS, words.indexes, strict=True):
+        index.save(derived / name)
     manifest = Manifest(
-        revision=revision,
+        base="",
+        revision=0,
+        changes=0,
         encoder=encoder.spec,
         fingerprint=encoder.fingerprint,
         dim=encoder.dim,
@@ -167,6 +226,8 @@ def _derive(
         groups=len(groups),
         questions=len(questions),
         folder=derived.name,
+        index=vector_index.kind,
+        index_because=why,
         weights=weights or FusionWeights(),
         calibration=calibrate(own, rows[:, 0], strangers),
         files=manifests.record_files(folder, derived.name),
@@ -176,19 +237,16 @@ def _derive(
 
 
 def _analyse(groups: Sequence[QAGroup], questions: Sequence[str]) -> Words:
-    answers = [[jamo_ngrams(answer) for answer in group.answers] for group in groups]
+    answers = [answer_ngrams(group) for group in groups]
     fragments = LexicalIndex.build(
         [[gram for grams in group for gram in grams] for group in answers], b=GROUP_LENGTH_NORMALISATION
     )
-    heads = LexicalIndex.build(
-        [[head for text in (*group.questions, *group.answers) for head in word_heads(text)] for group in groups],
-        b=GROUP_LENGTH_NORMALISATION,
-    )
+    heads = LexicalIndex.build([group_heads(group) for group in groups], b=GROUP_LENGTH_NORMALISATION)
     medoids = [medoid_of_ngrams(group) for group in answers]
     analyzer = korean_analyzer()
     morphemes = LexicalIndex.build([analyzer.morphemes(question) for question in questions])
     spellings = LexicalIndex.build([spelling_ngrams(question) for question in questions])
-    return Words(morphemes, spellings, fragments, heads, medoids, analyzer.fingerprint)
+    return Words(WordIndexes(morphemes, spellings, fragments, heads), medoids, analyzer.fingerprint)
 
 
 def _check_target(path: Path) -> None:
@@ -214,27 +272,10 @@ def _previous(path: Path) -> Path:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Keeps other writers out; the lock lies beside the base, which is replaced whole."""
-    lock = FileLock(path.parent / f".{path.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise KnowledgeBaseError(f"{path}: another process is writing here; wait for it to end") from None
-    except OSError as error:
-        raise KnowledgeBaseError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
-    try:
-        yield
-    except OSError as error:
-        raise KnowledgeBaseError(f"{path}: cannot be written ({error.strerror}); nothing was changed") from error
-    finally:
-        lock.release()
-
-
-@contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """Makes a folder beside `path` that vanishes unless it was moved away."""
+    """Makes a folder beside `path` that vanishes unless it was moved away; clears what killed builds left."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.building-*"):
+        shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.building-", dir=path.parent))
     folder.chmod(0o755)
     try:

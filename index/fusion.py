@@ -16,7 +16,7 @@ import numpy as np
 
 from index.encoders.base import Vectors
 from index.lexical import Scores
-from index.vectors import Positions, VectorIndex
+from index.vectors import Positions, RowSearch
 
 POOL = 64
 """Rows taken from each signal before fusing; the union is ranked."""
@@ -60,11 +60,12 @@ class Ranked(NamedTuple):
 
 def rank_groups(
     query: Vectors,
-    vectors: VectorIndex,
+    vectors: RowSearch,
     group_of_row: Positions,
     lexical: LexicalScores | None,
     weights: FusionWeights,
     limit: int,
+    keys: Positions | None = None,
 ) -> Ranked:
     """Ranks groups for one query.
 
@@ -75,23 +76,25 @@ def rank_groups(
         lexical: BM25 scores, or None for the encoder alone.
         weights: Fusion weights.
         limit: Groups wanted.
+        keys: Key of each group number, which decides between equals; the number itself if None.
 
     Returns:
         At most `limit` rows, no two of one group.
     """
     pool = max(POOL, 8 * limit)
-    nearest = vectors.search(query, pool)
-    rows, cosines = nearest.positions, nearest.cosines
+    before = group_of_row if keys is None else keys[group_of_row]
+    rows = vectors.search(query, pool).positions
+    cosines = vectors.cosines(query, rows)
     if lexical is None:
-        return _best_of_each_group(rows, cosines, cosines, group_of_row, limit)
+        return _best_of_each_group(rows, cosines, cosines, group_of_row, before, limit)
     of_rows = weights.morphemes * lexical.morphemes + weights.spellings * lexical.spellings
     of_groups = weights.fragments * lexical.fragments + weights.heads * lexical.heads
-    extra = _further_rows(rows, _top(of_rows, pool), _top(of_groups, pool), group_of_row)
+    extra = _further_rows(rows, _top(of_rows, pool, before), _top(of_groups, pool, keys), group_of_row)
     if extra.size:
         rows = np.concatenate((rows, extra))
         cosines = np.concatenate((cosines, vectors.cosines(query, extra)))
     fused = cosines + of_rows[rows] + of_groups[group_of_row[rows]]
-    return _best_of_each_group(rows, cosines, fused, group_of_row, limit)
+    return _best_of_each_group(rows, cosines, fused, group_of_row, before, limit)
 
 
 def _further_rows(
@@ -106,17 +109,28 @@ def _further_rows(
     return np.flatnonzero(wanted)
 
 
-def _top(scores: Scores, limit: int) -> Positions:
-    """Positions of the `limit` largest positive scores, in no order."""
-    positions = np.argpartition(scores, -limit)[-limit:] if scores.size > limit else np.arange(scores.size)
-    return positions[scores[positions] > 0].astype(np.int64)
+def _top(scores: Scores, limit: int, before: Positions | None) -> Positions:
+    """Positions of the `limit` largest positive scores, in no order; of equals those come first that `before` ranks so.
+
+    Which of equals are taken must not depend on where they lie: an edited base holds the same rows as a rebuilt one at
+    other places.
+    """
+    if scores.size <= limit:
+        return np.flatnonzero(scores > 0)
+    least = np.partition(scores, -limit)[-limit]
+    if least <= 0:
+        return np.flatnonzero(scores > 0)
+    above, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
+    if before is not None:
+        equal = equal[np.argsort(before[equal], kind="stable")]
+    return np.concatenate((above, equal[: limit - len(above)]))
 
 
 def _best_of_each_group(
-    rows: Positions, cosines: Vectors, fused: Vectors, group_of_row: Positions, limit: int
+    rows: Positions, cosines: Vectors, fused: Vectors, group_of_row: Positions, before: Positions, limit: int
 ) -> Ranked:
-    # Rows break ties, so that the order does not depend on which signal found a row first.
-    order = np.lexsort((rows, -fused))
+    # Groups in their order and rows within them break ties, wherever they lie and whichever signal found them first.
+    order = np.lexsort((rows, before[rows], -fused))
     _, first = np.unique(group_of_row[rows[order]], return_index=True)
     chosen = order[np.sort(first)[:limit]]
     return Ranked(rows[chosen], cosines[chosen])

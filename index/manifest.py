@@ -18,7 +18,7 @@ from index.calibration import Calibration
 from index.fusion import FusionWeights
 
 FILE_NAME = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,9 @@ class Manifest:
     """What a knowledge base consists of.
 
     Attributes:
+        base: Identity of the store that the derived files were made from.
         revision: Revision of the store that the derived files were made from.
+        changes: Number of the last change in the store's history then; later ones lie over the files.
         encoder: Spec that `make_encoder` accepts.
         fingerprint: The encoder's fingerprint.
         dim: Length of a vector.
@@ -42,13 +44,17 @@ class Manifest:
         groups: Number of groups.
         questions: Number of question rows.
         folder: Name of the folder of derived files.
+        index: Kind of the vector index.
+        index_because: Why this kind was chosen.
         weights: Fusion weights.
         calibration: When an answer is refused, and when it is called uncertain.
         files: Derived files by path relative to the knowledge base.
         created: Time of building, ISO 8601 with zone.
     """
 
+    base: str
     revision: int
+    changes: int
     encoder: str
     fingerprint: str
     dim: int
@@ -56,6 +62,8 @@ class Manifest:
     groups: int
     questions: int
     folder: str
+    index: str
+    index_because: str
     weights: FusionWeights
     calibration: Calibration
     files: dict[str, FileRecord] = field(default_factory=dict)
@@ -67,6 +75,12 @@ class Manifest:
         record = asdict(self)
         record["sha256"] = _digest_of(record)
         write_atomically(base / FILE_NAME, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+
+
+class DerivedFilesError(KnowledgeBaseError):
+    """The manifest or a derived file is missing, damaged, or was made by other versions: `rebuild` mends it."""
+
+    code = "derived_files"
 
 
 def is_derived(name: str) -> bool:
@@ -83,7 +97,7 @@ def read_manifest(base: Path) -> Manifest:
     path = base / FILE_NAME
     if not path.is_file():
         if (base / "groups.sqlite").is_file():
-            raise KnowledgeBaseError(f"{path}: is missing; run `dobae index rebuild --kb {base}`")
+            raise DerivedFilesError(f"{path}: is missing; run `dobae index rebuild --kb {base}`")
         previous = base.with_name(f"{base.name}.previous")
         hint = f", or take the earlier one at {previous}" if (previous / FILE_NAME).is_file() else ""
         raise KnowledgeBaseError(
@@ -92,13 +106,13 @@ def read_manifest(base: Path) -> Manifest:
     try:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if record.get("format") != FORMAT:
-            raise KnowledgeBaseError(
+            raise DerivedFilesError(
                 f"{path}: has format {record.get('format')}, this dobae reads {FORMAT}; "
                 f"run `dobae index rebuild --kb {base}`"
             )
         digest = record.pop("sha256", None)
         if digest != _digest_of(record):
-            raise KnowledgeBaseError(
+            raise DerivedFilesError(
                 f"{path}: digest mismatch, the file was changed or damaged; run `dobae index rebuild --kb {base}`"
             )
         return Manifest(
@@ -112,9 +126,19 @@ def read_manifest(base: Path) -> Manifest:
     except PermissionError as error:
         raise KnowledgeBaseError(f"{path}: may not be read; ask its owner for permission") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise KnowledgeBaseError(
+        raise DerivedFilesError(
             f"{path}: damaged ({one_line(error, 120)}); run `dobae index rebuild --kb {base}`"
         ) from error
+
+
+def recorded_encoder(base: Path) -> str | None:
+    """Returns the encoder spec that a manifest names, also one of another format; None where it cannot be trusted."""
+    try:
+        record = json.loads((base / FILE_NAME).read_text("utf-8"))
+        digest, spec = record.pop("sha256"), record["encoder"]
+        return spec if isinstance(spec, str) and digest == _digest_of(record) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
 
 
 def _digest_of(record: dict[str, Any]) -> str:
@@ -136,24 +160,26 @@ def check_files(base: Path, manifest: Manifest) -> None:
     """
     mend = f"run `dobae index rebuild --kb {base}`"
     if not is_derived(manifest.folder):
-        raise KnowledgeBaseError(f"{base / FILE_NAME}: names a folder outside the base ({manifest.folder}); {mend}")
+        raise DerivedFilesError(f"{base / FILE_NAME}: names a folder outside the base ({manifest.folder}); {mend}")
     present = {str(path.relative_to(base)) for path in (base / manifest.folder).rglob("*") if path.is_file()}
     if unknown := present - manifest.files.keys():
-        raise KnowledgeBaseError(f"{base / min(unknown)}: is not named in the manifest; {mend}")
+        raise DerivedFilesError(f"{base / min(unknown)}: is not named in the manifest; {mend}")
     for name, expected in manifest.files.items():
         path = base / name
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise KnowledgeBaseError(f"{base / FILE_NAME}: names a file outside the base ({name}); {mend}")
+            raise DerivedFilesError(f"{base / FILE_NAME}: names a file outside the base ({name}); {mend}")
+        if any((base / Path(*Path(name).parts[: depth + 1])).is_symlink() for depth in range(len(Path(name).parts))):
+            raise DerivedFilesError(f"{path}: is a link; {mend}")
         if not path.is_file():
-            raise KnowledgeBaseError(f"{path}: is missing; {mend}")
+            raise DerivedFilesError(f"{path}: is missing; {mend}")
         if path.stat().st_size != expected.bytes:
-            raise KnowledgeBaseError(f"{path}: has {path.stat().st_size} bytes, not {expected.bytes}; {mend}")
+            raise DerivedFilesError(f"{path}: has {path.stat().st_size} bytes, not {expected.bytes}; {mend}")
         try:
             found = _record(path)
         except OSError as error:
             raise KnowledgeBaseError(f"{path}: may not be read ({error.strerror}); mend its permissions") from error
         if found != expected:
-            raise KnowledgeBaseError(f"{path}: digest mismatch, the file was changed or damaged; {mend}")
+            raise DerivedFilesError(f"{path}: digest mismatch, the file was changed or damaged; {mend}")
 
 
 def sync_folder(folder: Path) -> None:
@@ -164,6 +190,15 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def sync_entries(folder: Path) -> None:
+    """Flushes what a folder lists, after a move into it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _record(path: Path) -> FileRecord:

@@ -10,6 +10,7 @@ from index.examples import ExampleChoice, example_answer
 from index.fusion import FusionWeights, LexicalScores, Ranked, rank_groups
 from index.knowledge_base import KnowledgeBase
 from index.korean import korean_analyzer
+from index.live import LiveKnowledgeBase
 from index.query_words import as_written, query_words
 
 DEFAULT_TOP_K = 3
@@ -35,10 +36,16 @@ class RetrieverSettings:
 class Retriever:
     """Searches one knowledge base. Hits are groups, never two of one; scores are cosines."""
 
-    def __init__(self, base: KnowledgeBase, settings: RetrieverSettings | None = None) -> None:
-        self.base = base
+    def __init__(self, base: KnowledgeBase | LiveKnowledgeBase, settings: RetrieverSettings | None = None) -> None:
+        """Searches `base`, and follows what others write to it."""
+        self._live = base if isinstance(base, LiveKnowledgeBase) else LiveKnowledgeBase(base)
         self.settings = settings or RetrieverSettings()
         self._analyzer = korean_analyzer()
+
+    @property
+    def base(self) -> KnowledgeBase:
+        """Returns the base at its last revision."""
+        return self._live.current()
 
     def search(self, question: str, top_k: int | None = None) -> list[Hit]:
         """Finds the groups most similar to one question.
@@ -55,25 +62,29 @@ class Retriever:
             KnowledgeBaseError: The base is damaged.
         """
         text = on_one_line(check_question(question))
-        return self._hits(text, self.encode([text])[0], top_k)
+        return self._hits(self.base, text, self.encode([text])[0], top_k)
 
     def search_many(self, questions: Sequence[str], top_k: int | None = None) -> list[list[Hit]]:
         """Searches for several questions, encoding them in one batch; one hit list a question, in order."""
         texts = [on_one_line(check_question(question)) for question in questions]
         if not texts:
             return []
-        return [self._hits(text, vector, top_k) for text, vector in zip(texts, self.encode(texts), strict=True)]
+        return self.hits_of_vectors(texts, self.encode(texts), top_k)
 
     def encode(self, questions: Sequence[str]) -> Vectors:
         """Encodes questions as the base's own were, everyday words as written ones; shape `(len(questions), dim)`."""
-        return self.base.encoder.encode_queries([as_written(question) for question in questions])
+        return self._live.encoder.encode_queries([as_written(question) for question in questions])
 
     def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
         """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""
-        return self._hits(question, vector, top_k)
+        return self._hits(self.base, question, vector, top_k)
 
-    def _hits(self, question: str, vector: Vectors, top_k: int | None) -> list[Hit]:
+    def hits_of_vectors(self, questions: Sequence[str], vectors: Vectors, top_k: int | None = None) -> list[list[Hit]]:
+        """Searches with several vectors made earlier by `encode`, all at one revision; one hit list a question."""
         base = self.base
+        return [self._hits(base, text, vector, top_k) for text, vector in zip(questions, vectors, strict=True)]
+
+    def _hits(self, base: KnowledgeBase, question: str, vector: Vectors, top_k: int | None) -> list[Hit]:
         lexical = None
         if self.settings.lexical:
             words = query_words(question, self._analyzer)
@@ -90,12 +101,13 @@ class Retriever:
             lexical,
             self.settings.weights or base.manifest.weights,
             top_k or self.settings.top_k,
+            base.keys,
         )
-        return self.hits_of_rows(ranked)
+        return self.hits_of_rows(base, ranked)
 
-    def hits_of_rows(self, ranked: Ranked) -> list[Hit]:
-        """Returns rows, one a group, as hits, in the order given."""
-        found = self.base.rows(ranked.positions)
+    def hits_of_rows(self, base: KnowledgeBase, ranked: Ranked) -> list[Hit]:
+        """Returns rows of `base`, one a group, as hits, in the order given."""
+        found = base.rows(ranked.positions)
         return [
             Hit(
                 group=stored.group,

@@ -1,99 +1,91 @@
-"""The truth of a knowledge base: its groups, in SQLite.
+"""The truth of a knowledge base: its groups, and every change ever made to them.
 
 Every row carries a digest of its content, so that a damaged database is noticed before a wrong answer is given.
 Integer keys tie the derived index files to the rows; group ids are what people see.
 """
 
-import json
-import os
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from data.errors import KnowledgeBaseError
 from data.types import QAGroup
+from index.database import Database, Row, Session, SqliteDatabase, create_sqlite, damaged
+from index.history import Change, Revision, State, StoredGroup, empty_state
+from index.store_rows import (
+    CHANGE_COLUMNS,
+    GROUP_COLUMNS,
+    REVISION_COLUMNS,
+    change_of_row,
+    group_of_row,
+    read_state,
+    revision_of_row,
+)
+from index.store_writing import fill
 
 FILE_NAME = "groups.sqlite"
-SCHEMA_VERSION = 1
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE groups (
-    key INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    questions TEXT NOT NULL,
-    answers TEXT NOT NULL,
-    category TEXT NOT NULL,
-    source TEXT NOT NULL,
-    medoid INTEGER NOT NULL,
-    digest TEXT NOT NULL
-);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredGroup:
-    """A group as the store holds it.
-
-    Attributes:
-        key: Integer key that the derived index files refer to.
-        group: The group.
-        medoid: Position of the medoid answer.
-    """
-
-    key: int
-    group: QAGroup
-    medoid: int
+_AT_ONCE = 400
+"""Parameters in one statement."""
 
 
 class GroupStore:
-    """Read access to `groups.sqlite`; safe to use from several threads."""
+    """Read access to the truth; safe to use from several threads.
 
-    def __init__(self, path: Path) -> None:
+    Attributes:
+        database: Where the rows lie.
+    """
+
+    def __init__(self, where: Path | Database) -> None:
         """Opens a store for reading.
 
         Raises:
-            KnowledgeBaseError: The file is missing, damaged, or of another schema version.
+            KnowledgeBaseError: The store is missing, damaged, or of another schema version.
         """
-        self._path = path
-        self._lock = threading.Lock()
-        if not path.is_file():
-            raise KnowledgeBaseError(f"{path}: is missing; build the knowledge base again with `dobae index build`")
-        try:
-            self._connection = _connect_to_read(path)
-            meta = dict(self._connection.execute("SELECT name, value FROM meta"))
-            self.revision = int(meta["revision"])
-            self.content_digest = meta["content"]
-            version = int(meta["schema"])
-        except (sqlite3.Error, KeyError, ValueError) as error:
-            if not os.access(path, os.R_OK):
-                raise KnowledgeBaseError(f"{path}: may not be read; ask its owner for permission") from error
-            raise _damaged(path, error) from error
-        if version != SCHEMA_VERSION:
-            raise KnowledgeBaseError(
-                f"{path}: has schema version {version}, this dobae reads {SCHEMA_VERSION}; install a matching version"
-            )
+        self.database: Database = SqliteDatabase(where) if isinstance(where, Path) else where
+        self.state()
 
-    def groups_by_key(self, keys: Sequence[int]) -> list[StoredGroup]:
+    @property
+    def revision(self) -> int:
+        """Returns the number of the last revision."""
+        return self.state().revision
+
+    def state(self) -> State:
+        """Returns where the store stands now."""
+        with self.database.reading() as session:
+            return read_state(session, self.database.name)
+
+    def groups_by_key(self, keys: Sequence[int], revision: int | None = None) -> list[StoredGroup]:
         """Reads groups in the order of `keys`.
+
+        Args:
+            keys: Keys of groups.
+            revision: The revision to read them at; the last one if None.
 
         Raises:
             KnowledgeBaseError: A key is unknown, or a row does not match its digest.
         """
-        marks = ",".join("?" * len(keys))
-        rows = self._rows(f"SELECT * FROM groups WHERE key IN ({marks})", keys)  # noqa: S608 - only question marks
-        found = {stored.key: stored for stored in rows}
+        with self.database.reading() as session:
+            found = {
+                stored.key: stored
+                for part in _parts(keys)
+                for stored in self._groups(session, f"WHERE key IN ({_marks(part)})", part)
+            }
+            if revision is not None:
+                newer = [key for key in keys if key not in found or found[key].revision > revision]
+                found |= {key: self._earlier(session, key, revision) for key in newer}
         missing = [key for key in keys if key not in found]
         if missing:
-            raise KnowledgeBaseError(
-                f"{self._path}: group key {missing[0]} stands in the index but not here; run `dobae index rebuild`"
-            )
+            raise self._unknown(missing[0])
         return [found[key] for key in keys]
+
+    def groups_by_id(self, ids: Sequence[str], session: Session | None = None) -> dict[str, StoredGroup]:
+        """Reads the groups of these ids that there are, within `session` if one is given."""
+        if session is None:
+            with self.database.reading() as own:
+                return self.groups_by_id(ids, own)
+        found = (self._groups(session, f"WHERE id IN ({_marks(part)})", part) for part in _parts(ids))
+        return {stored.group.id: stored for part in found for stored in part}
 
     def all_groups(self) -> Iterator[StoredGroup]:
         """Reads every group in key order.
@@ -101,7 +93,49 @@ class GroupStore:
         Raises:
             KnowledgeBaseError: The database is damaged.
         """
-        return self._rows("SELECT * FROM groups ORDER BY key", ())
+        return iter(self.whole()[1])
+
+    def whole(self) -> tuple[State, list[StoredGroup]]:
+        """Reads where the store stands and every group in key order, in one transaction."""
+        with self.database.reading() as session:
+            return read_state(session, self.database.name), self._groups(session, "ORDER BY key", ())
+
+    def changes_since(self, number: int) -> tuple[State, list[Change]]:
+        """Reads what changed after change `number`, and where the store stands, in one transaction.
+
+        Raises:
+            KnowledgeBaseError: A change is missing or does not match its digest.
+        """
+        with self.database.reading() as session:
+            state = read_state(session, self.database.name)
+            changes = self._changes(session, "WHERE number > ? ORDER BY number", [number])
+        if [change.number for change in changes] != list(range(number + 1, state.changes + 1)):
+            raise damaged(self.database.name, f"changes after {number} are missing")
+        return state, changes
+
+    def revisions(
+        self, *, limit: int | None = None, group_id: str | None = None, number: int | None = None
+    ) -> list[Revision]:
+        """Reads revisions with their changes, the newest first.
+
+        Args:
+            limit: How many at most.
+            group_id: Only those that changed this group, with its changes alone.
+            number: Only this one.
+        """
+        clauses: list[str] = []
+        parameters: list[object] = []
+        if group_id is not None:
+            clauses.append("number IN (SELECT revision FROM changes WHERE group_id = ?)")
+            parameters.append(group_id)
+        if number is not None:
+            clauses.append("number = ?")
+            parameters.append(number)
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        most = f"LIMIT {int(limit)}" if limit is not None else ""
+        statement = f"SELECT {REVISION_COLUMNS} FROM revisions {where} ORDER BY number DESC {most}"  # noqa: S608
+        with self.database.reading() as session:
+            return [self._revision(session, row, group_id) for row in session.rows(statement, parameters)]
 
     def check(self) -> None:
         """Reads everything and compares every digest.
@@ -109,47 +143,49 @@ class GroupStore:
         Raises:
             KnowledgeBaseError: Something does not match.
         """
-        with self._lock:
-            try:
-                problem = self._connection.execute("PRAGMA integrity_check").fetchone()[0]
-            except sqlite3.Error as error:
-                raise _damaged(self._path, error) from error
-        if problem != "ok":
-            raise _damaged(self._path, problem)
-        if content_digest(stored.group for stored in self.all_groups()) != self.content_digest:
-            raise _damaged(self._path, "the groups do not match their common digest")
+        self.database.check()
+        state, groups = self.whole()
+        found = empty_state()
+        for stored in groups:
+            found = found.after(None, stored)
+        if (found.content, found.groups) != (state.content, state.groups):
+            raise damaged(self.database.name, "the groups do not match their common digest")
+        self.changes_since(0)
+        if any(revision.number > state.revision for revision in self.revisions()):
+            raise damaged(self.database.name, "the history goes beyond the last revision")
 
     def close(self) -> None:
         """Closes the database."""
-        self._connection.close()
+        self.database.close()
 
-    def _rows(self, statement: str, parameters: Sequence[int]) -> Iterator[StoredGroup]:
-        with self._lock:
-            try:
-                rows = self._connection.execute(statement, parameters).fetchall()
-            except sqlite3.Error as error:
-                raise _damaged(self._path, error) from error
-        for row in rows:
-            yield self._stored(row)
+    def _groups(self, session: Session, rest: str, parameters: Row) -> list[StoredGroup]:
+        rows = session.rows(f"SELECT {GROUP_COLUMNS} FROM groups {rest}", parameters)  # noqa: S608 - our own clauses
+        return [group_of_row(row, self.database.name) for row in rows]
 
-    def _stored(self, row: Sequence[Any]) -> StoredGroup:
-        key, identifier, questions, answers, category, source, medoid, digest = row
-        try:
-            group = QAGroup(
-                id=identifier,
-                questions=tuple(json.loads(questions)),
-                answers=tuple(json.loads(answers)),
-                category=category,
-                source=source,
-            )
-        except (ValueError, TypeError) as error:
-            raise _damaged(self._path, error) from error
-        if group_digest(group) != digest or not 0 <= medoid < len(group.answers):
-            raise _damaged(self._path, f"group {identifier!r} does not match its digest")
-        return StoredGroup(key, group, medoid)
+    def _changes(self, session: Session, rest: str, parameters: Row) -> list[Change]:
+        rows = session.rows(f"SELECT {CHANGE_COLUMNS} FROM changes {rest}", parameters)  # noqa: S608 - our own clauses
+        return [change_of_row(row, self.database.name) for row in rows]
+
+    def _revision(self, session: Session, row: Row, group_id: str | None) -> Revision:
+        only, parameters = ("", [row[0]]) if group_id is None else ("AND group_id = ?", [row[0], group_id])
+        changes = self._changes(session, f"WHERE revision = ? {only} ORDER BY number", parameters)
+        return revision_of_row(row, tuple(changes), self.database.name)
+
+    def _earlier(self, session: Session, key: int, revision: int) -> StoredGroup:
+        """The group as it was at an earlier revision: what the first change after it found."""
+        later = self._changes(session, "WHERE key = ? AND revision > ? ORDER BY number LIMIT 1", [key, revision])
+        stored = Change(0, revision, key, None, later[0].before).stored() if later else None
+        if stored is None:
+            raise self._unknown(key)
+        return stored
+
+    def _unknown(self, key: int) -> KnowledgeBaseError:
+        return KnowledgeBaseError(
+            f"{self.database.name}: group key {key} stands in the index but not here; run `dobae index rebuild`"
+        )
 
 
-def create_store(path: Path, groups: Sequence[QAGroup], medoids: Sequence[int], revision: int) -> None:
+def create_store(path: Path, groups: Sequence[QAGroup], medoids: Sequence[int], revision: int, author: str) -> State:
     """Writes a new store; the caller moves it into place.
 
     Args:
@@ -157,63 +193,22 @@ def create_store(path: Path, groups: Sequence[QAGroup], medoids: Sequence[int], 
         groups: Groups with distinct ids, in the order they are to be listed.
         medoids: Position of each group's medoid answer.
         revision: Revision number of this content.
+        author: Who builds it.
+
+    Returns:
+        Where it stands.
     """
-    connection = sqlite3.connect(path)
+    database = create_sqlite(path)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(_SCHEMA)
-        rows = [
-            (
-                key,
-                group.id,
-                json.dumps(group.questions, ensure_ascii=False),
-                json.dumps(group.answers, ensure_ascii=False),
-                group.category,
-                group.source,
-                medoid,
-                group_digest(group),
-            )
-            for key, (group, medoid) in enumerate(zip(groups, medoids, strict=True), 1)
-        ]
-        with connection:
-            connection.executemany("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            connection.executemany(
-                "INSERT INTO meta VALUES (?, ?)",
-                [("schema", str(SCHEMA_VERSION)), ("revision", str(revision)), ("content", content_digest(groups))],
-            )
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return fill(database, groups, medoids, revision, author)
     finally:
-        connection.close()
+        database.close()
 
 
-def group_digest(group: QAGroup) -> str:
-    """Returns a sha256 over every field of a group."""
-    fields = [group.id, list(group.questions), list(group.answers), group.category, group.source]
-    return sha256(json.dumps(fields, ensure_ascii=False).encode()).hexdigest()
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
 
 
-def content_digest(groups: Iterable[QAGroup]) -> str:
-    """Returns a sha256 over groups in order."""
-    digest = sha256()
-    for group in groups:
-        digest.update(group_digest(group).encode())
-    return digest.hexdigest()
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Opens read-only; on a read-only medium without the WAL's helper files, as immutable."""
-    address = f"file:{quote(str(path.resolve()))}"
-    connection = sqlite3.connect(f"{address}?mode=ro", uri=True, check_same_thread=False)
-    try:
-        connection.execute("SELECT count(*) FROM meta").fetchone()
-    except sqlite3.OperationalError:
-        connection.close()
-        connection = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-    return connection
-
-
-def _damaged(path: Path, reason: object) -> KnowledgeBaseError:
-    detail = " ".join(str(reason).split())
-    return KnowledgeBaseError(
-        f"{path}: damaged ({detail}); restore it from a copy, or build the base again with `dobae index build`"
-    )
+def _marks(items: Sequence[object]) -> str:
+    return ",".join("?" * len(items))

@@ -70,16 +70,13 @@ def search_questions(
     parts = [tuple(map(on_one_line, decompose(text) if split else (text,))) for text in texts]
     flat = [part for group in parts for part in group]
     encode_begin = perf_counter()
-    vectors = iter(retriever.encode(flat))
+    vectors = retriever.encode(flat)
     encode_ms = (perf_counter() - encode_begin) * 1e3
-    found = [tuple(FoundPart(part, _hits(retriever, part, next(vectors), top_k)) for part in group) for group in parts]
+    hits = iter(retriever.hits_of_vectors(flat, vectors, top_k))
+    found = [tuple(FoundPart(part, tuple(next(hits))) for part in group) for group in parts]
     search_ms = (perf_counter() - begin) * 1e3 - encode_ms
     share = len(texts) or 1
     return [
         SearchResult(on_one_line(text), group, encode_ms / share, search_ms / share)
         for text, group in zip(texts, found, strict=True)
     ]
-
-
-def _hits(retriever: Retriever, part: str, vector: Any, top_k: int | None) -> tuple[Hit, ...]:
-    return tuple(retriever.hits_of_vector(part, vector, top_k))

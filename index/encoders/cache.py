@@ -5,14 +5,17 @@ The cache is derived data. It may be deleted at any time, and a damaged one is s
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
+from urllib.parse import quote
 from zlib import crc32
 
 import numpy as np
 
 from index.encoders.base import Encoder, Progress, Vectors
+
+CACHE_FILE = "embeddings.sqlite"
 
 CHUNK = 64
 """Texts encoded between two reports of progress."""
@@ -39,10 +42,29 @@ class EmbeddingCache:
         """
         try:
             return self._encode(encoder, texts, progress)
+        except sqlite3.OperationalError:
+            # Busy, or on a full or read-only disk: what it holds is worth keeping.
+            return self.read_queries(encoder, texts)
         except sqlite3.DatabaseError:
             # Damage may show only when a page is read.
             self._path.unlink(missing_ok=True)
             return self._encode(encoder, texts, progress)
+
+    def read_queries(self, encoder: Encoder, texts: Sequence[str]) -> Vectors:
+        """Encodes texts as `encode_queries` does, but never writes: for readers, beside whom another process writes."""
+        keys = {text: _key(encoder, text) for text in texts}
+        known: dict[str, Vectors] = {}
+        if keys and self._path.is_file():
+            address = f"file:{quote(str(self._path.resolve()))}?mode=ro"
+            # What a damaged or busy cache does not give is encoded.
+            with suppress(sqlite3.Error), closing(sqlite3.connect(address, uri=True, timeout=1)) as connection:
+                known = _lookup(connection, keys, encoder.dim)
+        missing = [text for text in keys if text not in known]
+        if missing:
+            known.update(zip(missing, encoder.encode_queries(missing), strict=True))
+        if not texts:
+            return np.empty((0, encoder.dim), dtype=np.float32)
+        return np.stack([known[text] for text in texts])
 
     def _encode(self, encoder: Encoder, texts: Sequence[str], progress: Progress | None) -> Vectors:
         keys = {text: _key(encoder, text) for text in texts}

@@ -93,6 +93,10 @@ class ArmRetriever(Retriever):
         )
         return self._shown(ranked[: top_k or self._arm.k])
 
+    def hits_of_vectors(self, questions: Sequence[str], vectors: Vectors, top_k: int | None = None) -> list[list[Hit]]:
+        """Searches with several vectors made earlier by `encode`; one hit list a question."""
+        return [self.hits_of_vector(text, vector, top_k) for text, vector in zip(questions, vectors, strict=True)]
+
     def _shown(self, hits: list[Hit]) -> list[Hit]:
         """Puts the examples in the arm's order; what would not fit is left out before, not after."""
         chosen = list(fitting_hits(tuple(hits)))
@@ -103,11 +107,12 @@ class ArmRetriever(Retriever):
         return [replace(hit, rank=rank) for rank, hit in enumerate(chosen, 1)]
 
     def _hits_of_groups(self, numbers: Sequence[int], vector: Vectors) -> list[Hit]:
+        base = self.base
         rows, cosines = [], []
         for number in numbers:
-            positions = np.flatnonzero(self.base.group_of_row == number)
-            found = self.base.vectors.cosines(vector, positions)
+            positions = np.flatnonzero(base.group_of_row == number)
+            found = base.vectors.cosines(vector, positions)
             best = int(found.argmax())
             rows.append(int(positions[best]))
             cosines.append(float(found[best]))
-        return self.hits_of_rows(Ranked(np.array(rows, dtype=np.int64), np.array(cosines, dtype=np.float32)))
+        return self.hits_of_rows(base, Ranked(np.array(rows, dtype=np.int64), np.array(cosines, dtype=np.float32)))

@@ -16,6 +16,7 @@ from data.tokenizer_files import load_tokenizer
 from rag.generators.adapters import check_model, check_names, read_card
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding, greedy_batch, greedy_spans
+from rag.generators.quoting import quotations, quoted_spans
 from rag.generators.revisions import find_base
 from rag.generators.textstream import RepetitionGuard, TextDecoder
 from rag.model_conversion import quiet_progress
@@ -41,6 +42,7 @@ class TransformersGenerator:
         device: "cpu", "cuda", "cuda:1"...; by default the GPU if there is one.
         quantization: "nf4" loads the weights in 4 bits (CUDA only); None loads them whole.
         decoding: Drafts and threads.
+        quote: Let it answer from examples in whole sentences of theirs only, or refuse (`rag.generators.quoting`).
 
     Raises:
         ModelNotFoundError: The model cannot be had.
@@ -56,6 +58,7 @@ class TransformersGenerator:
         device: str | None = None,
         quantization: str | None = None,
         decoding: Decoding | None = None,
+        quote: bool = False,
     ) -> None:
         if quantization is not None and quantization not in QUANTIZATIONS:
             raise InputError(f'unknown quantization "{quantization}"; known: {", ".join(QUANTIZATIONS)}')
@@ -69,6 +72,7 @@ class TransformersGenerator:
         if device is not None:
             self._needs_cuda(device)
         self._decoding = decoding or Decoding()
+        self._quote = quote
         self._loaded: _Loaded | None = None
         self._loading = threading.Lock()
         self._step = threading.Lock()
@@ -100,14 +104,7 @@ class TransformersGenerator:
         loaded = self._ensure()
         prompt = self._prompt(loaded, request)
         decoder, guard = TextDecoder(loaded.tokenizer), RepetitionGuard()
-        spans = greedy_spans(
-            loaded.model,
-            prompt,
-            stop_ids=loaded.stop_ids,
-            max_new_tokens=request.max_new_tokens,
-            decoding=self._decoding,
-            step_lock=lambda: self._step,
-        )
+        spans = self._spans(loaded, prompt, request)
         while not guard.looping:
             try:
                 span = next(spans, None)
@@ -129,6 +126,8 @@ class TransformersGenerator:
         Raises:
             GenerationError: A prompt does not fit, or the model failed.
         """
+        if self._quote:  # Few steps an answer, at places that differ: nothing to gain from a batch.
+            return ["".join(self.stream(request)) for request in requests]
         loaded = self._ensure()
         prompts = [self._prompt(loaded, request) for request in requests]
         decoders = [TextDecoder(loaded.tokenizer) for _ in requests]
@@ -156,6 +155,18 @@ class TransformersGenerator:
     def count_tokens(self, text: str) -> int:
         """Returns how many of the model's tokens a text takes."""
         return len(self._ensure().tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _spans(self, loaded: _Loaded, prompt: list[int], request: GenerationRequest) -> Iterator[list[int]]:
+        options: dict[str, Any] = {
+            "stop_ids": loaded.stop_ids,
+            "max_new_tokens": request.max_new_tokens,
+            "decoding": self._decoding,
+            "step_lock": lambda: self._step,
+        }
+        if self._quote and request.examples:
+            allowed = quotations(loaded.tokenizer, prompt, request, loaded.stop_ids)
+            return quoted_spans(loaded.model, prompt, allowed, **options)
+        return greedy_spans(loaded.model, prompt, **options)
 
     def _prompt(self, loaded: _Loaded, request: GenerationRequest) -> list[int]:
         prompt = prompt_ids(loaded.tokenizer, request.messages)

@@ -150,6 +150,8 @@ def test_repairs_are_said(tmp_path: Path) -> None:
         (b"", "qa.csv", "empty"),
         (b"\xef\xbb\xbf \n", "qa.csv", "no header"),
         ("질문,대답\nA,B\n", "qa.csv", "found: 질문, 대답"),
+        ('"질\n문",대답\nA,B\n', "qa.csv", "found: 질 문, 대답"),
+        (f"질문_{'9' * 5000},답변_1\nA,B\n", "qa.csv", "needs columns"),
         ('Q,A\n"A?,가.\nB?,나.\n', "qa.csv", "line 2: broken CSV quoting"),
         ('Q,A\n"A"x,가.\n', "qa.csv", "line 2: broken CSV quoting"),
         ("Q,A\n가,나\n".encode("utf-16"), "qa.csv", "UTF-16"),

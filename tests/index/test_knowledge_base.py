@@ -11,6 +11,7 @@ from filelock import FileLock
 from data.errors import EncoderMismatchError, InputError, KnowledgeBaseError, QuestionError
 from data.types import QAGroup
 from index.building import build_knowledge_base, rebuild_knowledge_base
+from index.editing import Editor
 from index.encoders.base import HashEncoder
 from index.knowledge_base import KnowledgeBase, open_knowledge_base
 from index.manifest import read_manifest
@@ -153,7 +154,24 @@ def test_an_index_of_another_revision_is_noticed(base_of, groups: tuple[QAGroup,
     with sqlite3.connect(base.path / "groups.sqlite") as connection:
         connection.execute("UPDATE meta SET value = '7' WHERE name = 'revision'")
     connection.close()
-    with pytest.raises(KnowledgeBaseError, match="revision 1"):
+    with pytest.raises(KnowledgeBaseError, match="does not match its digest"):
+        open_knowledge_base(base.path, base.encoder)
+
+
+def test_an_index_newer_than_the_groups_is_noticed(base_of, groups: tuple[QAGroup, ...]) -> None:
+    base = base_of(groups)
+    before = (base.path / "groups.sqlite").read_bytes()
+    Editor(base.path, base.encoder).remove(["g3"])
+    Editor(base.path, base.encoder).compact()
+    (base.path / "groups.sqlite").write_bytes(before)
+    with pytest.raises(KnowledgeBaseError, match="revision 2, the groups of 1"):
+        open_knowledge_base(base.path, base.encoder)
+
+
+def test_an_index_of_another_build_is_noticed(base_of, groups: tuple[QAGroup, ...]) -> None:
+    base, other = base_of(groups), base_of(groups, "other")
+    shutil.copyfile(other.path / "groups.sqlite", base.path / "groups.sqlite")
+    with pytest.raises(KnowledgeBaseError, match="another build"):
         open_knowledge_base(base.path, base.encoder)
 
 

@@ -67,6 +67,16 @@ def test_without_lexical_scores_the_encoder_ranks_alone() -> None:
 
 
 class TestLexicalIndex:
+    def test_postings_say_how_often_a_token_stands_where(self) -> None:
+        often = ["a"] * 70_000 + ["b"] * 3 + [f"w{number}" for number in range(50)]
+        documents = [["a", "b", "b"], ["b", "c"], ["c", *"dddd"], [], often]
+        index = LexicalIndex.build(documents, b=0.3)
+        assert index.lengths.tolist() == [3, 2, 5, 1, len(often)]
+        for token in ("a", "b", "c", "d", "w7", "none"):
+            documents_found, counts = index.postings(token)
+            expected = {number: words.count(token) for number, words in enumerate(documents) if token in words}
+            assert dict(zip(documents_found.tolist(), counts.tolist(), strict=True)) == expected
+
     def test_the_best_document_scores_one_and_strangers_zero(self) -> None:
         index = LexicalIndex.build([["a", "b"], ["b", "c"], []])
         scores = index.scores(["a", "b", "unknown"])

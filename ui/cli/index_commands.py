@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ui.cli import edit_commands
 from ui.cli.options import DEFAULT_KB, BatchOption, DeviceOption, EncoderOption, JsonOption, KbOption, encoder_settings
 from ui.cli.progress import note, progress_bar
 
 if TYPE_CHECKING:
     from index.manifest import Manifest
 
-app = typer.Typer(help="Build and inspect knowledge bases.")
+app = typer.Typer(help="Build, edit and inspect knowledge bases.")
+edit_commands.register(app)
 
 
 @app.command()
 def build(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="CSV or JSONL files of questions and answers.")
+        list[Path], typer.Argument(metavar="FILE...", help="CSV, XLSX or JSONL files of questions and answers.")
     ],
     kb: KbOption = DEFAULT_KB,
     encoder: EncoderOption = None,
@@ -64,30 +66,45 @@ def build(
 def info(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
     """Say what a knowledge base holds and how it was built."""
     from index.manifest import read_manifest
+    from index.store import FILE_NAME, GroupStore
 
-    _report(kb, read_manifest(kb), {}, as_json)
+    manifest = read_manifest(kb)
+    store = GroupStore(kb / FILE_NAME)
+    state = store.state()
+    store.close()
+    more = {"groups": state.groups, "revision": state.revision, "waiting": state.changes - manifest.changes}
+    _report(kb, manifest, more, as_json)
 
 
 @app.command()
 def verify(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
-    """Check every file and every group against its digest."""
+    """Check every file, every group and every change against its digest, and say what was checked."""
     from index.knowledge_base import open_knowledge_base
 
     base = open_knowledge_base(kb)
     base.store.check()
+    state = base.store.state()
     checked = {
         "ok": True,
         "files": len(base.manifest.files),
-        "groups": base.manifest.groups,
-        "revision": base.manifest.revision,
+        "groups": state.groups,
+        "changes": state.changes,
+        "revision": state.revision,
     }
     if as_json:
         typer.echo(json.dumps(checked))
-    else:
-        typer.echo(
-            f"{kb}: sound; {checked['files']} index files and {checked['groups']} groups match their digests, "
-            f"revision {checked['revision']}"
-        )
+        return
+    typer.echo(
+        f"{kb}: sound; {checked['files']} index files and {checked['groups']} groups match their digests, "
+        f"revision {checked['revision']}"
+    )
+    for line in (
+        "manifest: its own digest, its format, no file named outside the base, no file beside the named ones",
+        "index files: size and sha256 of each before it was opened, their sizes fit each other and the encoder",
+        "groups.sqlite: no table, view or trigger of others, SQLite's own check, digests of each and all groups",
+        f"history: {checked['changes']} changes without a gap, a digest for each change and revision",
+    ):
+        typer.echo(f"  {line}")
 
 
 @app.command()
@@ -99,18 +116,16 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Make the index files again from the stored groups, for example for another encoder."""
-    from data.errors import KnowledgeBaseError
     from index.building import rebuild_knowledge_base
+    from index.database import SqliteDatabase
     from index.encoders.base import make_encoder
-    from index.manifest import read_manifest
-    from index.store import FILE_NAME, GroupStore
+    from index.manifest import recorded_encoder
+    from index.store import FILE_NAME
 
-    GroupStore(kb / FILE_NAME).close()
-
+    SqliteDatabase(kb / FILE_NAME).close()
     if encoder is None:
-        try:
-            encoder = read_manifest(kb).encoder
-        except KnowledgeBaseError:
+        encoder = recorded_encoder(kb)
+        if encoder is None:
             note(f"{kb}: the manifest cannot be read; rebuilding with the default encoder")
     with progress_bar("encoding questions") as progress:
         manifest = rebuild_knowledge_base(
@@ -131,13 +146,19 @@ def _report(kb: Path, manifest: "Manifest", more: dict[str, Any], as_json: bool)
         "dim": manifest.dim,
         "refuse_below": calibration.refuse_below,
         "unsure_below": calibration.unsure_below,
+        "index": manifest.index,
+        "index_because": manifest.index_because,
         "created": manifest.created,
     }
     if as_json:
         typer.echo(json.dumps(facts | more, ensure_ascii=False))
         return
+    shown = facts | more
+    over = f" ({more['waiting']} changes over the index files)" if more.get("waiting") else ""
     typer.echo(
-        f"{kb}: {manifest.groups:,} groups, {manifest.questions:,} questions, revision {manifest.revision}, "
+        f"{kb}: {shown['groups']:,} groups, {manifest.questions:,} questions indexed, "
+        f"revision {shown['revision']}{over}, "
         f"encoder {manifest.encoder} ({manifest.dim} dimensions); "
-        f"answers from cosine {calibration.refuse_below:.2f} up"
+        f"answers from cosine {calibration.refuse_below:.2f} up\n"
+        f"  vector index: {manifest.index} ({manifest.index_because})"
     )

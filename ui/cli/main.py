@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from data.errors import DobaeError, one_line
-from ui.cli import data_commands, evaluate_command, index_commands, models_commands, train_command
+from ui.cli import data_commands, evaluate_command, index_commands, models_commands, train_command, ui_command
 from ui.cli.ask_command import ask
 from ui.cli.augment_command import augment
 from ui.cli.join_command import join
@@ -20,7 +20,6 @@ from ui.cli.progress import note
 from ui.cli.search_command import search
 from ui.cli.split_command import split
 from ui.cli.submit_command import submit
-from ui.cli.ui_command import ui
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -37,13 +36,13 @@ app.add_typer(index_commands.app, name="index")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(train_command.app, name="train")
 app.add_typer(evaluate_command.app, name="evaluate")
+app.add_typer(ui_command.app, name="ui")
 data_commands.app.command("split")(split)
 data_commands.app.command("join")(join)
 data_commands.app.command("augment")(augment)
 app.command("search")(search)
 app.command("ask")(ask)
 app.command("submit")(submit)
-app.command("ui")(ui)
 
 
 @app.callback(invoke_without_command=True)

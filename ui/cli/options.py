@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ui.cli.progress import note
+
 if TYPE_CHECKING:
     from index.encoders.base import EncoderSettings
     from index.retriever import Retriever
@@ -54,14 +56,15 @@ def open_retriever(
 
     from data.errors import InputError
     from index.examples import EXAMPLE_CHOICES, ExampleChoice
-    from index.knowledge_base import open_knowledge_base
-    from index.manifest import read_manifest
+    from index.live import open_live
+    from index.manifest import recorded_encoder
     from index.retriever import Retriever, RetrieverSettings
 
     if example not in EXAMPLE_CHOICES:
         raise InputError(f"--example {example!r} is unknown; choose one of {', '.join(EXAMPLE_CHOICES)}")
     settings = encoder_settings(encoder, device, batch_size)
-    if encoder is None:
-        settings = replace(settings, spec=read_manifest(kb).encoder)
-    base = open_knowledge_base(kb, settings)
+    if encoder is None and (spec := recorded_encoder(kb)):
+        settings = replace(settings, spec=spec)
+    # A command that ends soon has no time to serve meanwhile: it waits until damaged files are made again.
+    base = open_live(kb, settings, say=note, background=False)
     return Retriever(base, RetrieverSettings(example=cast(ExampleChoice, example)))

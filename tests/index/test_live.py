@@ -1,0 +1,148 @@
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data.errors import EncoderMismatchError, KnowledgeBaseError
+from data.types import QAGroup
+from index.building import build_knowledge_base, rebuild_knowledge_base
+from index.editing import Editor
+from index.encoders.base import HashEncoder
+from index.knowledge_base import open_knowledge_base
+from index.live import LiveKnowledgeBase, open_live
+from index.retriever import Retriever
+from index.stopgap import open_stopgap
+
+Groups = tuple[QAGroup, ...]
+
+
+def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.01)
+
+
+def _damage(path: Path) -> None:
+    good = path.read_bytes()
+    path.write_bytes(good[: len(good) // 2] + b"\xff" + good[len(good) // 2 + 1 :])
+
+
+def _faiss_file(base: Path) -> Path:
+    return next(base.rglob("*.faiss"))
+
+
+def test_a_base_built_again_is_taken_up_without_a_restart(base_of, groups: Groups) -> None:
+    base = base_of(groups[:2])
+    retriever = Retriever(base)
+    build_knowledge_base(base.path, groups[2:], base.encoder)
+    _until(lambda: [hit.group.id for hit in retriever.search("몰딩")] == ["g3"])
+    Editor(base.path, base.encoder).add([groups[0]])
+    assert {hit.group.id for hit in retriever.search("벽지")} == {"g1", "g3"}
+
+
+def test_a_damaged_base_is_mended_and_says_so(base_of, groups: Groups) -> None:
+    base = base_of(groups)
+    _damage(_faiss_file(base.path))
+    said: list[str] = []
+    live = open_live(base.path, base.encoder, say=said.append, background=False)
+    assert "questions.faiss: digest mismatch" in said[0]
+    assert "made again" in said[0] or "making" in said[0]
+    assert Retriever(live).search("곰팡이")[0].group.id == "g2"
+    open_knowledge_base(base.path, base.encoder)
+
+
+def test_exact_search_serves_while_files_are_made_again(
+    base_of, groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index import live as module
+
+    base = base_of(groups)
+    Editor(base.path, base.encoder).add([replace(groups[0], id="late", questions=("장판이 떠요",))])
+    for name in ("manifest.json", _faiss_file(base.path)):
+        _damage(base.path / name)
+    gate = threading.Event()
+
+    def slowly(*arguments, **options):
+        gate.wait(30)
+        return rebuild_knowledge_base(*arguments, **options)
+
+    monkeypatch.setattr(module, "rebuild_knowledge_base", slowly)
+    said: list[str] = []
+    encoded = len(base.encoder.texts_encoded)
+    live = open_live(base.path, base.encoder, say=said.append)
+    assert len(base.encoder.texts_encoded) == encoded
+    assert Retriever(live).search("장판이 떠요")[0].group.id == "late"
+    assert live.current().manifest.folder == ""
+    gate.set()
+    live.settle()
+    assert live.current().manifest.folder.startswith("derived-")
+    assert Retriever(live).search("장판이 떠요")[0].group.id == "late"
+    assert "made again" in said[-1]
+
+
+def test_the_last_good_base_serves_while_a_damaged_one_is_mended(base_of, groups: Groups) -> None:
+    base = base_of(groups)
+    said: list[str] = []
+    live = LiveKnowledgeBase(base, say=said.append, heal=True)
+    other = HashEncoder()
+    Editor(base.path, other).add([replace(groups[0], id="late")])
+    Editor(base.path, other).compact()
+    _damage(_faiss_file(base.path))
+    assert live.current().manifest.revision == 1
+    live.settle()
+    assert live.current().manifest.revision == 2
+    assert any("digest mismatch" in line for line in said)
+    open_knowledge_base(base.path, base.encoder)
+
+
+def test_changes_are_followed_while_new_files_cannot_be_read(base_of, groups: Groups) -> None:
+    base = base_of(groups)
+    said: list[str] = []
+    retriever = Retriever(LiveKnowledgeBase(base, say=said.append))
+    editor = Editor(base.path, HashEncoder())
+    editor.add([replace(groups[0], id="first")])
+    editor.compact()
+    _damage(_faiss_file(base.path))
+    for number in range(3):
+        editor.add([replace(groups[0], id=f"n{number}", questions=(f"장판이 {number}번 떠요",))])
+        assert retriever.search(f"장판이 {number}번 떠요")[0].group.id == f"n{number}"
+        retriever._live.settle()
+    assert retriever.base.manifest.revision == 1
+    assert len([line for line in said if "digest mismatch" in line]) == 1
+
+
+def test_another_encoder_on_disk_does_not_stop_a_running_reader(base_of, groups: Groups) -> None:
+    base = base_of(groups)
+    said: list[str] = []
+    live = LiveKnowledgeBase(base, say=said.append)
+    rebuild_knowledge_base(base.path, HashEncoder(32))
+    live.current()
+    live.settle()
+    assert "start again" in said[0]
+    Editor(base.path, HashEncoder(32)).add([replace(groups[0], id="late", questions=("장판이 떠요",))])
+    assert Retriever(live).search("장판이 떠요")[0].group.id == "late"
+    with pytest.raises(EncoderMismatchError):
+        open_live(base.path, HashEncoder())
+
+
+def test_a_store_that_is_lost_leaves_the_last_good_base(base_of, groups: Groups) -> None:
+    base = base_of(groups)
+    said: list[str] = []
+    live = LiveKnowledgeBase(base, say=said.append, heal=True)
+    retriever = Retriever(live)
+    shutil.rmtree(base.path)
+    assert len(retriever.search("벽지")) == 3
+    with pytest.raises(KnowledgeBaseError, match="no knowledge base"):
+        open_live(base.path, base.encoder)
+
+
+def test_a_stopgap_holds_every_group(base_of, groups: Groups) -> None:
+    base = base_of(groups)
+    stopgap = open_stopgap(base.path, base.encoder)
+    for group in groups:
+        assert Retriever(stopgap).search(group.questions[0])[0].group == group

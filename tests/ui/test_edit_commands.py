@@ -1,0 +1,74 @@
+"""`dobae index add|update|...` as whole processes: what a keeper types, and what comes of it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+STARTER = Path(__file__).resolve().parent.parent.parent / "data" / "starter" / "qa.csv"
+
+QUESTION = "문틀 모서리 벽지가 찢어졌는데 어떻게 하나요?"
+
+
+def dobae(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ui.cli.main", *map(str, arguments)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+
+
+@pytest.fixture
+def kb(tmp_path: Path) -> Path:
+    source = tmp_path / "small.csv"
+    source.write_text("\n".join(STARTER.read_text("utf-8").splitlines()[:11]) + "\n", "utf-8")
+    assert dobae("index", "build", source, "--kb", tmp_path / "kb").returncode == 0
+    return tmp_path / "kb"
+
+
+def test_a_keepers_day(kb: Path, tmp_path: Path) -> None:
+    added = dobae("index", "add", "-q", QUESTION, "-a", "조각을 덧댑니다.", "--id", "n1", "--kb", kb, "--json")
+    assert json.loads(added.stdout)["ids"] == ["n1"], added.stderr
+    hit = json.loads(dobae("search", QUESTION, "--kb", kb, "--json").stdout)["parts"][0]["hits"][0]
+    assert (hit["group_id"], hit["answer"]) == ("n1", "조각을 덧댑니다.")
+    assert dobae("index", "update", "n1", "-a", "무늬를 맞춰 덧댑니다.", "--kb", kb, "--author", "가").returncode == 0
+    assert dobae("index", "export", tmp_path / "out.xlsx", "--kb", kb).returncode == 0
+    assert dobae("index", "remove", "n1", "dobae-001", "--kb", kb).returncode == 0
+    imported = dobae("index", "import", tmp_path / "out.xlsx", "--mirror", "--kb", kb, "--json")
+    assert json.loads(imported.stdout)["added"] == 2
+    assert json.loads(imported.stdout)["unchanged"] == 9
+    assert dobae("index", "undo", "--kb", kb).returncode == 0
+    assert dobae("index", "undo", "--kb", kb).returncode == 0
+    lines = [json.loads(line) for line in dobae("index", "history", "n1", "--kb", kb, "--json").stdout.splitlines()]
+    assert [line["action"] for line in lines] == ["undo", "undo", "import", "remove", "update", "add"]
+    assert (lines[4]["author"], lines[4]["changes"][0]["before"]["answers"]) == ("가", ["조각을 덧댑니다."])
+    assert "calibrat" in dobae("index", "compact", "--help").stdout
+    assert dobae("index", "compact", "--kb", kb).returncode == 0
+    facts = json.loads(dobae("index", "info", "--kb", kb, "--json").stdout)
+    assert (facts["groups"], facts["revision"], facts["waiting"]) == (11, 7, 0)
+    verified = dobae("index", "verify", "--kb", kb)
+    assert "10 changes without a gap" in verified.stdout
+
+
+def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.xlsx"
+    bomb.write_bytes(b"PK\x03\x04garbage")
+    for arguments, words in (
+        (("add",), "files"),
+        (("add", "-q", QUESTION), "--answer"),
+        (("add", "-q", QUESTION, "-a", "답", "--id", "dobae-001"), "already"),
+        (("add", bomb), "workbook"),
+        (("update", "none", "-a", "답"), "none"),
+        (("update", "dobae-001"), "--question"),
+        (("remove", "none"), "none"),
+        (("undo",), "nothing to undo"),
+        (("export", tmp_path / "out.pdf"), ".xlsx"),
+        (("history", "--limit", "0"), "greater than"),
+    ):
+        result = dobae("index", *arguments, "--kb", kb)
+        assert (result.returncode, result.stdout) == (2, ""), result
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+        assert words in result.stderr
