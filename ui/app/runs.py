@@ -9,13 +9,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError, one_line
+from data.errors import DobaeError, InputError, one_line
 from ui.app.worker import AUDIT_FILE
 
 
 def runs_folder() -> Path:
     """Returns where runs lie: `$DOBAE_RUNS`, or `runs` here, as the commands leave them."""
     return Path(os.environ.get("DOBAE_RUNS", "runs")).resolve()
+
+
+def adapters(model: str) -> list[Path]:
+    """Returns the adapters that runs have left for a model, the newest first."""
+    from rag.generators.adapters import read_card
+    from rag.model_store import canonical_name
+
+    found = []
+    for config in runs_folder().glob("*/adapter/adapter_config.json"):
+        with suppress(DobaeError, OSError):  # A folder that is no whole adapter is none of ours to offer.
+            name = read_card(config.parent).base_model
+            if name and canonical_name(name) == model:
+                found.append(config.parent)
+    return sorted(found, key=lambda folder: -folder.stat().st_mtime)
 
 
 def new_folder(name: str) -> Path:

@@ -139,6 +139,18 @@ def test_losses_are_read_from_the_last_whole_checkpoint(tmp_path: Path, monkeypa
     assert run.losses() == [{"step": 9, "loss": 1.5}]
 
 
+def test_only_adapters_of_the_model_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    for name, base in (("mine", "smollm2"), ("other", "Qwen/Qwen3-8B"), ("half", "smollm2")):
+        folder = tmp_path / name / "adapter"
+        folder.mkdir(parents=True)
+        (folder / "adapter_config.json").write_text("{}")
+        (folder / "dobae_adapter.json").write_text(json.dumps({"base_model": base}))
+        if name != "half":
+            (folder / "adapter_model.safetensors").write_bytes(b"")
+    assert runs.adapters("smollm2") == [tmp_path / "mine" / "adapter"]
+
+
 def test_a_command_beside_the_page_says_how_it_ended(tmp_path: Path) -> None:
     command = runs.Command("ui.cli.main", ["train", "no-such-preset"], tmp_path)
     assert command.wait(120)
