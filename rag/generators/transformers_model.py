@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data.chat import END_OF_TURN, prompt_ids
-from data.errors import AdapterMismatchError, DobaeError, GenerationError, InputError, ModelNotFoundError
+from data.errors import AdapterMismatchError, DobaeError, GenerationError, InputError, ModelNotFoundError, one_line
 from data.tokenizer_files import load_tokenizer
 from rag.generators.adapters import check_model, check_names, read_card
 from rag.generators.base import GenerationRequest
@@ -109,7 +109,7 @@ class TransformersGenerator:
             try:
                 span = next(spans, None)
             except RuntimeError as error:  # Out of memory is one.
-                raise GenerationError(f"{self.name} failed: {_one_line(error)}") from error
+                raise GenerationError(f"{self.name} failed: {one_line(error)}") from error
             if span is None:
                 break
             if chunk := guard.push(decoder.push(span)):
@@ -149,7 +149,7 @@ class TransformersGenerator:
                     push=push,
                 )
         except RuntimeError as error:
-            raise GenerationError(f"{self.name} failed: {_one_line(error)}") from error
+            raise GenerationError(f"{self.name} failed: {one_line(error)}") from error
         return [text + guard.finish() for text, guard in zip(texts, guards, strict=True)]
 
     def count_tokens(self, text: str) -> int:
@@ -199,7 +199,7 @@ class TransformersGenerator:
         except torch.OutOfMemoryError as error:
             raise GenerationError(f"{self.name} does not fit into the memory of {device}") from error
         except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
-            raise ModelNotFoundError(f"cannot load {self._model_name}: {_one_line(error)}") from error
+            raise ModelNotFoundError(f"cannot load {self._model_name}: {one_line(error)}") from error
         model.eval()
         context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         return _Loaded(model, tokenizer, _stop_ids(model, tokenizer), context)
@@ -247,7 +247,7 @@ class TransformersGenerator:
                 )
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise AdapterMismatchError(
-                f"the adapter in {self._card.folder} does not fit {self._model_name}: {_one_line(error)}"
+                f"the adapter in {self._card.folder} does not fit {self._model_name}: {one_line(error)}"
             ) from error
         # In float32 a merge changes nothing that shows and saves two small products a layer; lower precision rounds.
         exact = model.dtype == torch.float32 and self._quantization is None
@@ -270,7 +270,3 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
         ids.update(value if isinstance(value, list) else [] if value is None else [value])
     end_of_turn = tokenizer.get_vocab().get(END_OF_TURN)
     return frozenset(ids if end_of_turn is None else {*ids, end_of_turn})
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

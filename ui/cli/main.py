@@ -21,6 +21,9 @@ from ui.cli.search_command import search
 from ui.cli.split_command import split
 from ui.cli.submit_command import submit
 
+_INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
 app = typer.Typer(
     name="dobae",
     help="Korean question answering about wallpaper and finishing-work defects, with cited examples.",
@@ -64,23 +67,28 @@ def run() -> NoReturn:
     # Libraries that warn about optional parts of theirs have nothing to tell the person at the terminal.
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        status = app(standalone_mode=False) or 0
     except DobaeError as error:
         note(f"dobae: {error}")
         sys.exit(error.exit_code)
     except TyperException as error:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "dobae"
-        note(f"{where}: {str(error).rstrip('.')}; see `{where} --help`")
+        said = error.format_message().rstrip(".")
+        mend = "check its permissions" if said.endswith("is not readable") else f"see `{where} --help`"
+        note(f"{where}: {said}; {mend}")
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         note("dobae: interrupted")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except Exception as error:
         if "DOBAE_DEBUG" in os.environ:
             raise
         note(f"dobae: failed inside ({type(error).__name__}: {one_line(error)}); set DOBAE_DEBUG=1 for the whole story")
         sys.exit(1)
+    if status == _INTERRUPTED:  # Typer takes Ctrl-C for itself, and says nothing
+        note("dobae: interrupted")
+    sys.exit(status)
 
 
 if __name__ == "__main__":
