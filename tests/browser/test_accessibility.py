@@ -82,13 +82,3 @@ def test_an_evaluation_started_here_is_plotted_without_serious_violation(
     settled(page)
     keep(page, "evaluation")
     assert _serious(page) == []
-
-
-def test_an_audit_is_plotted_without_serious_violation(page: "Page", server: "Server", keep: Keep) -> None:
-    enter(page, server)
-    page.get_by_role("link", name="데이터").click()
-    page.get_by_role("button", name="점검하기").click()
-    expect(page.get_by_role("heading", name="분류별 사례 수")).to_be_visible(timeout=480_000)
-    settled(page)
-    keep(page, "data")
-    assert _serious(page) == []

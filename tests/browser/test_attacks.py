@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from tests.browser.attacks import ATTACKS, BUNDLE, bundles
 from tests.browser.server import SECRET
-from tests.browser.steps import answered, section, settled
+from tests.browser.steps import answered, enter, section, settled
 
 # What a reader's hand would set off.
 TOUCH = """() => { for (const node of document.querySelectorAll('body *')) {
@@ -125,6 +125,17 @@ def test_no_field_of_the_keepers_page_runs(page: "Page", attacked: "Server", ran
         expect(page.get_by_text("쓸 수 없는 줄과 까닭" if number == 0 else "질문 열과 답변 열을")).to_be_visible()
         settled(page)
         _touch(page)
+    assert ran == set()
+
+
+def test_no_field_of_an_audit_runs(page: "Page", attacked: "Server", ran: set[int]) -> None:
+    enter(page, attacked)
+    page.get_by_role("link", name="데이터").click()
+    page.get_by_role("button", name="점검하기").click()
+    expect(page.get_by_role("heading", name="분류별 사례 수")).to_be_visible(timeout=480_000)
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
+    settled(page)
+    _touch(page)
     assert ran == set()
 
 

@@ -34,11 +34,11 @@ def show() -> None:
         return
     runs.sort(key=lambda run: -(run / "report.json").stat().st_mtime)
     left, right = st.columns(2)
-    shown = left.selectbox(say("evaluation_run"), runs, format_func=lambda run: label(run.name), key="run")
+    shown = left.selectbox(say("evaluation_run"), runs, format_func=lambda run: run.name, key="run")
     other = right.selectbox(
         say("evaluation_against"),
         [None, *(run for run in runs if run != shown)],
-        format_func=lambda run: say("evaluation_alone") if run is None else label(run.name),
+        format_func=lambda run: say("evaluation_alone") if run is None else run.name,
         key="run_against",
     )
     try:

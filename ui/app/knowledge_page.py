@@ -87,7 +87,7 @@ def _browse(keeping: Keeping, author: str) -> None:
     category = middle.selectbox(
         say("kb_category"),
         [None, *names],
-        format_func=lambda name: say("kb_all") if name is None else label(name),
+        format_func=lambda name: say("kb_all") if name is None else name,
         key="kb_category",
     )
     found = keeping.find(words, category)

@@ -50,8 +50,14 @@ def with_limit(spec: Spec, at: float, text: str) -> Spec:
     """Returns horizontal bars with a line that they should not reach beyond."""
     plot = {key: value for key, value in spec.items() if key not in ("height", "data")}
     # Told in words below every such plot; a screen reader would meet a line without a name.
-    line = {"mark": {"type": "rule", "color": "#b00020", "size": 2, "aria": False}, "encoding": {"x": {"datum": at}}}
+    once = {"values": [{}]}  # A mark is drawn for every row of its data.
+    line = {
+        "data": once,
+        "mark": {"type": "rule", "color": "#b00020", "size": 2, "aria": False},
+        "encoding": {"x": {"datum": at}},
+    }
     words = {
+        "data": once,
         "mark": {"type": "text", "align": "right", "dx": -6, "color": "#b00020", "text": text, "aria": False},
         "encoding": {"x": {"datum": at}, "y": {"value": -8}},
     }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,13 +10,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError, one_line
+from data.errors import DobaeError, InputError, one_line
 from ui.app.worker import AUDIT_FILE
 
 
 def runs_folder() -> Path:
     """Returns where runs lie: `$DOBAE_RUNS`, or `runs` here, as the commands leave them."""
     return Path(os.environ.get("DOBAE_RUNS", "runs")).resolve()
+
+
+def adapters(model: str) -> list[Path]:
+    """Returns the adapters that runs have left for a model, the newest first."""
+    from rag.generators.adapters import read_card
+    from rag.model_store import canonical_name
+
+    found = []
+    for config in runs_folder().glob("*/adapter/adapter_config.json"):
+        with suppress(DobaeError, OSError):  # A folder that is no whole adapter is none of ours to offer.
+            name = read_card(config.parent).base_model
+            if name and canonical_name(name) == model:
+                found.append(config.parent)
+    return sorted(found, key=lambda folder: -folder.stat().st_mtime)
 
 
 def new_folder(name: str) -> Path:
@@ -30,6 +45,10 @@ def new_folder(name: str) -> Path:
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({one_line(error)}); set DOBAE_RUNS") from error
     return folder
+
+
+_LOSS = re.compile(r"step (?P<step>\d+)/\d+: (?P<held_out>held-out )?loss (?P<loss>\d+(?:\.\d+)?)")
+"""As `dobae train` says it."""
 
 
 class Command:
@@ -109,22 +128,13 @@ class TrainingRun(Command):
         """Returns where its adapter is, once it has ended well."""
         return self.folder / "adapter"
 
-    def losses(self) -> list[dict[str, Any]]:
-        """Returns what the last checkpoint, or at the end the run's report, says of the losses."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            for path in self.adapter.glob("*.json"):
-                found = json.loads(path.read_text("utf-8")).get("losses")
-                if isinstance(found, list):
-                    return found
-        states = sorted(
-            (self.folder / "checkpoints").glob("checkpoint-*/trainer_state.json"),
-            key=lambda path: int(path.parent.name.rpartition("-")[2]),
-        )
-        # A checkpoint that is being written is not whole yet: the one before it is.
-        for path in reversed(states):
-            with suppress(OSError, ValueError, KeyError):
-                return list(json.loads(path.read_text("utf-8"))["log_history"])
-        return []
+    def losses(self) -> list[dict[str, float]]:
+        """Returns the losses said so far: "step", and "loss" or, of the held-out rows, "eval_loss"."""
+        return [
+            {"step": int(said["step"]), "eval_loss" if said["held_out"] else "loss": float(said["loss"])}
+            for line in self._lines()
+            if (said := _LOSS.match(line))
+        ]
 
 
 class EvaluationRun(Command):

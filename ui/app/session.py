@@ -18,6 +18,7 @@ from ui.app.markup import label
 from ui.app.once import Once
 from ui.app.passphrase import Gate, passphrase_file
 from ui.app.problems import in_words
+from ui.app.runs import adapters
 
 # A select box shows None as nothing chosen.
 _SHIPPED = "shipped"
@@ -80,7 +81,7 @@ def settings() -> Choice:
         generator = st.selectbox(
             say("generator"),
             ["extractive", *models()],
-            format_func=lambda spec: say("extractive") if spec == "extractive" else label(spec),
+            format_func=lambda spec: say("extractive") if spec == "extractive" else spec,
             key="generator",
         )
         quoting = generator == "extractive"
@@ -88,14 +89,20 @@ def settings() -> Choice:
         if not quoting:
             adapter = st.selectbox(
                 say("adapter"),
-                [_SHIPPED, NO_ADAPTER],
-                format_func=lambda name: say("adapter_none" if name == NO_ADAPTER else "adapter_default"),
+                [_SHIPPED, NO_ADAPTER, *map(str, adapters(generator))],
+                format_func=_adapter_name,
                 key="adapter",
             )
             retrieval = st.toggle(say("retrieval"), value=True, help=say("retrieval_help"), key="retrieval")
         top_k = st.slider(say("top_k"), 1, 10, 3, key="top_k")
         st.caption(say("caution"))
-    return Choice(generator, NO_ADAPTER if adapter == NO_ADAPTER else None, retrieval, top_k)
+    return Choice(generator, None if adapter == _SHIPPED else adapter, retrieval, top_k)
+
+
+def _adapter_name(adapter: str) -> str:
+    if adapter == _SHIPPED:
+        return say("adapter_default")
+    return say("adapter_none") if adapter == NO_ADAPTER else Path(adapter).parent.name
 
 
 def start(question: str, choices: Sequence[Choice], *, before: str | None = None) -> list[Turn]:

@@ -125,18 +125,28 @@ def test_a_report_of_another_version_is_explained(entered: AppTest, tmp_path: Pa
     assert "처리하지 못했습니다" in _said(entered)
 
 
-def test_losses_are_read_from_the_last_whole_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_are_read_as_the_run_says_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
-    monkeypatch.setattr(
-        runs.Command, "__init__", lambda self, module, arguments, folder: setattr(self, "folder", folder)
-    )
-    run = runs.TrainingRun("tiny", 8)
-    assert run.losses() == []
-    for step, text in ((9, json.dumps({"log_history": [{"step": 9, "loss": 1.5}]})), (10, '{"log_his')):
-        folder = run.folder / "checkpoints" / f"checkpoint-{step}"
+    said = "step 1/2: loss 0.9671, learning rate 0\nsomething else\nstep 2/2: held-out loss 0.25\n"
+
+    def begun(self: runs.Command, module: str, arguments: list[str], folder: Path) -> None:
+        self.folder, self._log = folder, folder / "page.log"
+        self._log.write_text(said)
+
+    monkeypatch.setattr(runs.Command, "__init__", begun)
+    assert runs.TrainingRun("tiny", 8).losses() == [{"step": 1, "loss": 0.9671}, {"step": 2, "eval_loss": 0.25}]
+
+
+def test_only_adapters_of_the_model_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    for name, base in (("mine", "smollm2"), ("other", "Qwen/Qwen3-8B"), ("half", "smollm2")):
+        folder = tmp_path / name / "adapter"
         folder.mkdir(parents=True)
-        (folder / "trainer_state.json").write_text(text)
-    assert run.losses() == [{"step": 9, "loss": 1.5}]
+        (folder / "adapter_config.json").write_text("{}")
+        (folder / "dobae_adapter.json").write_text(json.dumps({"base_model": base}))
+        if name != "half":
+            (folder / "adapter_model.safetensors").write_bytes(b"")
+    assert runs.adapters("smollm2") == [tmp_path / "mine" / "adapter"]
 
 
 def test_a_command_beside_the_page_says_how_it_ended(tmp_path: Path) -> None:
