@@ -50,7 +50,7 @@ def with_limit(spec: Spec, at: float, text: str) -> Spec:
     """Returns horizontal bars with a line that they should not reach beyond."""
     plot = {key: value for key, value in spec.items() if key not in ("height", "data")}
     # Told in words below every such plot; a screen reader would meet a line without a name.
-    once = {"values": [{}]}  # A mark is drawn for every row of its data.
+    once: Spec = {"values": [{}]}  # A mark is drawn for every row of its data.
     line = {
         "data": once,
         "mark": {"type": "rule", "color": "#b00020", "size": 2, "aria": False},
