@@ -12,7 +12,8 @@ from ui.app.feedback import FeedbackError
 from ui.app.markup import block, highlighted, label
 from ui.app.session import Turn, engine, feedback, language, say, settings, show_outcome, start
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 1.0
+"""After each look Streamlit collects all garbage, which keeps a model in the same process from computing."""
 QUICK_SECONDS = 0.4
 """A quoted answer is there so soon that drawing the wait before it would only make it later."""
 VERY_NEAR, NEAR = 0.95, 0.90

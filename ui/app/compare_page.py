@@ -8,7 +8,7 @@ from ui.app.engine import Choice, models
 from ui.app.markup import block
 from ui.app.session import Turn, say, settings, show_outcome, start
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 1.0
 COLUMNS = ("pure", "retrieved", "quoted")
 
 

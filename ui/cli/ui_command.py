@@ -1,5 +1,6 @@
 """`dobae ui`: the page in a browser, and the passphrase of its keeper."""
 
+import gc
 import os
 import sys
 import threading
@@ -66,11 +67,18 @@ def passphrase(
 
 
 def _warm_up() -> None:
-    """Loads the base before the first visitor comes; what fails is said to the visitor."""
+    """Loads the base, and what a model needs, before the first visitor comes; what fails is said to the visitor."""
     from data.errors import DobaeError
+    from ui.app.engine import models
     from ui.app.session import engine
 
     try:
         engine()
     except DobaeError as error:
         note(f"dobae: {error}")
+    if models():
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401 - minutes, beside a page that polls
+    # Streamlit collects garbage of all generations after every run of a script, and a page that watches an answer runs
+    # three times a second: what stays for good must not be looked through each time.
+    gc.collect()
+    gc.freeze()
