@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data.errors import InputError, KnowledgeBaseError
-from index.building import derive_again, in_milvus
+from index.building import Choose, derive_again, in_milvus
 from index.choosing import choose_index
 from index.database import Database, Row, Session, create_sqlite
 from index.encoders.base import Encoder, Progress, Vectors
@@ -105,7 +105,7 @@ def move_vectors(
             raise InputError(f"{path}: its vectors lie in {places.vectors or 'files'} already; name another --vectors")
         check_encoder(path, read_manifest(path), encoder)
         cluster = None if target == "files" else parse_cluster(target)
-        place = choose_index if cluster is None else in_milvus(path, cluster)
+        place: Choose = choose_index if cluster is None else in_milvus(path, cluster)
 
         def choose(vectors: Vectors) -> tuple[VectorIndex, str]:
             index, why = place(vectors)
@@ -237,7 +237,7 @@ def _pages(session: Session, table: str, key: str, columns: str) -> Iterator[lis
     place = columns.split(", ").index(key)
     while True:
         statement = f"SELECT {columns} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {_AT_ONCE}"  # noqa: S608
-        rows = [tuple(row) for row in session.rows(statement, [last])]
+        rows: list[Row] = [tuple(row) for row in session.rows(statement, [last])]
         if rows:
             yield rows
         if len(rows) < _AT_ONCE:

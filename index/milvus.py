@@ -68,12 +68,11 @@ class Record:
     """What a folder of derived files remembers of its collection.
 
     Attributes:
-        collection: Its name.
+        collection: Its name, drawn at random: nobody can name it who has not seen it.
         rows: Number of vectors.
         dim: Length of a vector.
-        digest: sha256 over all vectors; also the collection's description, so that no other one is taken for it.
+        digest: sha256 over all vectors.
         retired: Name of the collection before it, which readers may use until the files are made once more.
-        retired_digest: Digest of that one.
     """
 
     collection: str
@@ -81,7 +80,6 @@ class Record:
     dim: int
     digest: str
     retired: str = ""
-    retired_digest: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
@@ -128,15 +126,16 @@ class MilvusIndex(VectorIndex):
             KnowledgeBaseError: The cluster cannot be reached, or refuses.
         """
         digest = _digest([vectors])
-        retired = (before.collection, before.digest) if before else ("", "")
-        index = cls(cluster, Record(f"dobae_{uuid4().hex}", *vectors.shape, digest, *retired))
+        rows, dim = vectors.shape
+        retired = before.collection if before else ""
+        index = cls(cluster, Record(f"dobae_{uuid4().hex}", rows, dim, digest, retired))
         try:
             index._fill(vectors)
         except BaseException:
             index.discard()
             raise
         if before and before.retired:
-            index._drop(before.retired, before.retired_digest)
+            index._drop(before.retired)
         return index
 
     @property
@@ -191,8 +190,8 @@ class MilvusIndex(VectorIndex):
         index = cls(parse_cluster(address), record)
         name = record.collection
         with index._reaching():
-            if not index._is_ours(name, record.digest):
-                raise ValueError(f"the collection {name} is not there or is another one")
+            if not index._client.has_collection(name, timeout=_SECONDS):
+                raise ValueError(f"the collection {name} is not there")
             index._client.load_collection(name, timeout=_SECONDS)
             counted = index._client.query(
                 name, filter="", output_fields=["count(*)"], consistency_level="Strong", timeout=_SECONDS
@@ -214,16 +213,14 @@ class MilvusIndex(VectorIndex):
     def discard(self) -> None:
         """Drops the collection, which nobody uses yet."""
         with suppress(KnowledgeBaseError):
-            self._drop(self.record.collection, self.record.digest)
+            self._drop(self.record.collection)
 
     def _fill(self, vectors: Vectors) -> None:
         from pymilvus import DataType
 
         name = self.record.collection
         with self._reaching():
-            schema = self._client.create_schema(
-                auto_id=False, enable_dynamic_field=False, description=self.record.digest
-            )
+            schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field("row", DataType.INT64, is_primary=True)
             schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self.dim)
             index = self._client.prepare_index_params()
@@ -270,14 +267,9 @@ class MilvusIndex(VectorIndex):
             rows[start:end] = [vectors[row] for row in wanted]
         return rows
 
-    def _is_ours(self, name: str, digest: str) -> bool:
-        if not self._client.has_collection(name, timeout=_SECONDS):
-            return False
-        return bool(self._client.describe_collection(name, timeout=_SECONDS)["description"] == digest)
-
-    def _drop(self, name: str, digest: str) -> None:
+    def _drop(self, name: str) -> None:
         with self._reaching():
-            if self._is_ours(name, digest):
+            if self._client.has_collection(name, timeout=_SECONDS):
                 self._client.drop_collection(name, timeout=_SECONDS)
 
     @contextmanager
@@ -313,6 +305,9 @@ def _connect(cluster: Cluster) -> Any:
         ) from error
     # It tells the log of every failure that it also raises.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    if cluster.uri.endswith(".db"):
+        # Milvus Lite lacks calls that pymilvus does without, and its server tells the log of each.
+        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
     with _reaching(cluster):
         return MilvusClient(uri=cluster.uri, token=cluster.token, timeout=10)
 

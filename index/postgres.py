@@ -74,7 +74,7 @@ def parse_address(text: str) -> Address:
         raise InputError("the schema of an address must be of small letters, digits and _, for example ?schema=kb2")
     secret = query.pop("password", None) or url.password or ""
     user = query.pop("user", None) or url.username
-    place = {"username": user, "host": url.host, "port": url.port, "database": url.database}
+    place: dict[str, Any] = {"username": user, "host": url.host, "port": url.port, "database": url.database}
     full = URL.create("postgresql+psycopg", password=str(secret) or None, query=query, **place)
     public = {name: query[name] for name in _SHOWN if name in query}
     shown = URL.create("postgresql", query=public | {"schema": schema}, **place)
@@ -308,7 +308,7 @@ def _failure(address: Address, error: "SQLAlchemyError", consequence: str = "") 
 
 def _state(error: "SQLAlchemyError") -> str:
     """The five characters by which PostgreSQL names a failure; empty where no server answered."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
 def _lost(error: "SQLAlchemyError") -> bool:
