@@ -11,7 +11,7 @@ export Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help ask ui kb models test lint format types layers unit integration gpu bench clean
+.PHONY: help ask ui kb models test lint format types layers unit integration browser browser-tools gpu bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ kb: $(KB)/manifest.json ## build the starter knowledge base into $(KB)
 models: .make/installed ## fetch and verify the default language model
 	@$(BIN)/dobae models pull
 
-test: lint types layers unit integration ## everything that must be green
+test: lint types layers unit integration browser ## everything that must be green
 
 lint: .make/dev ## ruff: style and formatting
 	$(BIN)/ruff check .
@@ -44,10 +44,16 @@ layers: .make/dev ## import-linter: imports run one way
 	$(BIN)/lint-imports
 
 unit: .make/dev ## fast tests, no network
-	$(BIN)/pytest -q -m "not integration and not gpu"
+	$(BIN)/pytest -q -m "not integration and not gpu and not browser"
 
 integration: .make/dev models ## tests with the real encoder, model and local servers
-	$(BIN)/pytest -q -m "integration and not gpu"
+	$(BIN)/pytest -q -m "integration and not gpu and not browser"
+
+browser: .make/dev models browser-tools ## tests of the page in headless Chromium (DOBAE_NO_BROWSER=1 leaves them out)
+	$(BIN)/pytest -q -m browser
+
+browser-tools: # Chromium and a font with Hangul, from Debian's packages where they are missing and may be installed
+	@tests/browser/get_chromium.sh
 
 gpu: .make/dev models ## tests that need a CUDA GPU
 	$(BIN)/pytest -q -m gpu

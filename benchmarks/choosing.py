@@ -166,6 +166,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--generator", default="smollm2")
     options.add_argument("--adapter", type=Path, default=None, help="the shipped one by default")
+    options.add_argument("--free", action="store_true", help="let the model use words of its own")
     options.add_argument("--all", action="store_true", help="ask all groups: the adapter never saw this file")
     options.add_argument("--questions", type=int, default=60, help="questions asked in each arrangement")
     options.add_argument("--kinds", nargs="+", default=["first", "second", "third", "none"])
@@ -179,7 +180,7 @@ def main() -> None:
     encoder = MemoEncoder(make_encoder(EncoderSettings()))
     asked = ask_all(groups, encoder, depth=SHOWN + 8, near_duplicate=0.95, only=set(ids))
     asked = rng.sample(asked, min(args.questions, len(asked)))
-    generator = make_generator(args.generator, adapter=adapter)
+    generator = make_generator(args.generator, adapter=adapter, quote=False if args.free else None)
 
     def show(outcome: Outcome) -> None:
         if args.show and not outcome.right:

@@ -27,6 +27,11 @@ def message(key: str, **values: object) -> str:
     return catalogue(_spoken.get())[section][name].format(**values)
 
 
+def spoken() -> str:
+    """Returns the language being spoken, one of `LANGUAGES`."""
+    return _spoken.get()
+
+
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
     """Speaks one of `LANGUAGES` in the block, in this thread only."""

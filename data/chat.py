@@ -6,7 +6,7 @@ Works on any tokenizer of transformers; knows nothing about models, and imports 
 from collections.abc import Sequence
 from typing import Any
 
-from data.errors import GenerationError, InputError
+from data.errors import GenerationError, InputError, one_line
 from data.prompts import plain_prompt
 from data.types import Message
 
@@ -86,8 +86,7 @@ def _prompt(tokenizer: Any, messages: Sequence[Message]) -> tuple[Sequence[Messa
     try:
         return joined, _templated(tokenizer, joined, ask=True)
     except TemplateError as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise GenerationError(f"the model's chat template failed: {reason}") from error
+        raise GenerationError(f"the model's chat template failed: {one_line(error)}") from error
 
 
 def _templated(tokenizer: Any, messages: Sequence[Message], *, ask: bool) -> list[int]:

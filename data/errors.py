@@ -6,8 +6,15 @@ The command line prints that line and exits with `exit_code`; it never shows a t
 
 
 def one_line(reason: object, limit: int = 160) -> str:
-    """Returns a foreign error's text on one line of at most `limit` characters, to be quoted in one of ours."""
-    return " ".join(str(reason).split())[:limit]
+    """Returns a foreign error's text on one line of at most `limit` characters, to be quoted in one of ours.
+
+    A text that is cut ends with a whole word and "…"; an error without a text is named.
+    """
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 2]
+    return f"{cut.rpartition(' ')[0] or cut} …"
 
 
 class DobaeError(Exception):

@@ -18,7 +18,7 @@ DIGEST_COLUMN = "sha256"
 # OWASP's list, with the full-width forms that Korean and Japanese spreadsheets also read as formulas.
 _DANGEROUS = re.compile("[=+\\-@\t\n＝＋－＠']")
 
-_NUMBERED = re.compile(r"(질문|답변)_(\d+)")
+_NUMBERED = re.compile(r"(질문|답변)_(\d{1,9})")
 
 
 def neutralised(cell: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from data.sentences import split_sentences
 from data.types import Hit, Message
 
 PROMPT_VERSION = "2"
@@ -28,7 +29,7 @@ _EXAMPLE = "[{marker}] 질문: {question}\n답변: {answer}"
 _GROUNDED = "질문: {question}\n\n사례:\n{examples}\n\n질문: {question}"
 _CLOSED = "질문: {question}"
 
-_MARKER = re.compile(r"\[(\d+)\]")
+_MARKER = re.compile(r"\[(\d{1,9})\]")
 
 
 class Example(NamedTuple):
@@ -53,6 +54,12 @@ def grounded_messages(question: str, examples: Sequence[Example]) -> tuple[Messa
         Message("system", _SYSTEM_GROUNDED),
         Message("user", _GROUNDED.format(examples=shown, question=defused(question))),
     )
+
+
+def cited_sentences(answer: str, marker: int) -> list[str]:
+    """Renders a shown answer as it is to be quoted: its sentences, the example's marker behind each."""
+    sentences = split_sentences(_MARKER.sub(r"(\1)", answer))
+    return [f"{' '.join(sentence.split())} [{marker}]" for sentence in sentences]
 
 
 def closed_book_messages(question: str) -> tuple[Message, ...]:

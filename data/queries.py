@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from data.errors import FileFormatError, QuestionError
+from data.errors import FileFormatError, QuestionError, one_line
 from data.readers import QUESTION_COLUMNS
 from data.tables import read_text, rows_of_csv
 from data.text import check_question
@@ -46,7 +46,7 @@ def _from_table(text: str, path: Path) -> list[tuple[int, str]]:
     header, rows = rows_of_csv(text, path)
     column = next((name for name in header if name.casefold() in QUESTION_COLUMNS), None)
     if column is None:
-        raise FileFormatError(f"{path}: needs a column 질문 or question; found: {', '.join(header)}")
+        raise FileFormatError(f"{path}: needs a column 질문 or question; found: {one_line(', '.join(header), 400)}")
     numbered = []
     for row in rows:
         if row.problem:

@@ -15,7 +15,7 @@ from pathlib import Path
 from data.errors import DuplicateGroupError, FileFormatError, InputError, one_line
 from data.exact import DIGEST_COLUMN, exact_group, exact_record, restored
 from data.tables import TableRow, read_text, rows_of_csv, rows_of_sheet
-from data.text import clean_text, comparable
+from data.text import MAX_ANSWER_CHARS, MAX_QUESTION_CHARS, clean_text, comparable
 from data.types import QAGroup
 
 QUESTION_COLUMNS = ("질문", "question", "q")
@@ -24,8 +24,8 @@ CATEGORY_COLUMNS = ("category", "카테고리", "분류")
 SOURCE_COLUMNS = ("source", "출처")
 ID_COLUMNS = ("id",)
 
-_NUMBERED_QUESTION = re.compile(r"질문_(\d+)")
-_NUMBERED_ANSWER = re.compile(r"답변_(\d+)")
+_NUMBERED_QUESTION = re.compile(r"질문_(\d{1,9})")
+_NUMBERED_ANSWER = re.compile(r"답변_(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,9 @@ def _from_table(
         return located, rejects, _repair_notes(path, repairs)
     question, answer = _named(names, QUESTION_COLUMNS), _named(names, ANSWER_COLUMNS)
     if question is None or answer is None:
+        columns = one_line(", ".join(header), 400)
         raise FileFormatError(
-            f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {', '.join(header)}"
+            f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {columns}"
         )
     located, rejects, merges = _plain_rows(rows, question, answer, names, path, repairs)
     notes = _repair_notes(path, repairs)
@@ -353,7 +354,14 @@ def _content_problem(questions: tuple[str, ...], answers: tuple[str, ...]) -> st
         return "answer is empty"
     if not any(char.isalnum() for text in questions for char in text):
         return "question holds no letter or digit"
-    return ""
+    return _length_problem("question", questions, MAX_QUESTION_CHARS) or _length_problem(
+        "answer", answers, MAX_ANSWER_CHARS
+    )
+
+
+def _length_problem(what: str, texts: tuple[str, ...], most: int) -> str:
+    longest = max(map(len, texts))
+    return f"{what} has {longest:,} characters; shorten it to at most {most:,}" if longest > most else ""
 
 
 def content_id(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:

@@ -37,8 +37,14 @@ def find_config(name: str, presets: Path) -> Path:
         InputError: There is neither.
     """
     path = Path(name)
+    if not name.strip():
+        raise InputError(
+            f"the configuration has no name; give a TOML file, or one of {', '.join(preset_names(presets))}"
+        )
     if path.is_file():
         return path
+    if path.is_dir():
+        raise InputError(f"{name}: is a directory; name a TOML file in it")
     stem = name.removesuffix(".toml")
     preset = presets / f"{stem}.toml"
     if "/" not in name and preset.is_file():
@@ -57,8 +63,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not a text file in UTF-8; save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: is not TOML: {error}") from error
 

@@ -47,7 +47,7 @@ def read_text(path: Path) -> str:
     except IsADirectoryError:
         raise FileFormatError(f"{path}: is a directory; name a file in it") from None
     except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     if not raw.strip():
         raise FileFormatError(f"{path}: the file is empty; it needs a header and at least one row")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from data.errors import QuestionError
 
 MAX_QUESTION_CHARS = 2_000
+MAX_ANSWER_CHARS = 20_000
+"""Longer ones are documents, which morphemes and n-grams would be counted in for minutes."""
 
 _OPENING = "\"'“‘「『«"
 _CLOSING = "\"'”’」』»"

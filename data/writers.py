@@ -41,6 +41,29 @@ def _umask() -> int:
     return mask
 
 
+def can_be_written(folder: Path) -> bool:
+    """Says whether files may be made in a folder, which may have to be made first."""
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
+def check_target(target: Path, inputs: Iterable[Path | None], option: str = "--out") -> None:
+    """Refuses to let a result take the place of what it is made from.
+
+    Args:
+        target: File to be written.
+        inputs: Files that are read; None for one that was not given.
+        option: What names the target on the command line.
+
+    Raises:
+        InputError: `target` is one of the inputs, or a directory.
+    """
+    if target.is_dir():
+        raise InputError(f"{target}: is a directory; name a file with {option}")
+    if target.resolve() in {source.resolve() for source in inputs if source is not None}:
+        raise InputError(f"{target}: is an input file; name another file with {option}")
+
+
 REJECTS_HEADER = ("file", "line", "reason", "content")
 
 
@@ -58,8 +81,7 @@ def check_rejects_target(path: Path, inputs: Iterable[Path]) -> None:
         with path.open("rb") as file:
             if file.readline().decode("utf-8", "replace").strip() != ",".join(REJECTS_HEADER):
                 raise InputError(f"{path}: holds something else than rejected rows; name another file with --rejects")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not os.access(folder, os.W_OK):
+    if not can_be_written(path.absolute().parent):
         raise InputError(f"{path}: the folder cannot be written; name another file with --rejects")
 
 

@@ -37,7 +37,7 @@ def histogram(title: str, edges: Sequence[float], bars: Sequence[int], unit: str
         shapes.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 4}" y2="{_BASE}"/>')
         anchor = "end" if x > _WIDTH * 0.75 else "start"
         shift = -4 if anchor == "end" else 4
-        shapes.append(f'<text x="{x + shift:.1f}" y="{_TOP + 4}" text-anchor="{anchor}">{_number(mark)}</text>')
+        shapes.append(f'<text x="{x + shift:.1f}" y="{_TOP - 4}" text-anchor="{anchor}">{_number(mark)}</text>')
     middle = (low + high) / 2
     for value, anchor in ((low, "start"), (middle, "middle"), (high, "end")):
         x = (value - low) / span * _WIDTH

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
-from data.text import unfit_character
+from data.text import MAX_ANSWER_CHARS, MAX_QUESTION_CHARS, unfit_character
 from data.types import QAGroup
 from index.building import derive_again, open_to_mend
 from index.database import Session
@@ -28,9 +28,6 @@ COMPACT_AFTER = 1_000
 
 COMPACT_SHARE = 0.1
 """Changes that may lie over them in a large base, as a share of its groups."""
-
-MAX_TEXT_CHARS = 100_000
-"""Characters of one question or answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +281,11 @@ def check_groups(groups: Sequence[QAGroup]) -> None:
             raise InputError(f"{where}: an answer is empty")
         if len(set(group.questions)) < len(group.questions) or len(set(group.answers)) < len(group.answers):
             raise InputError(f"{where}: a question or an answer stands in it twice")
-        for text in (group.id, *group.questions, *group.answers, group.category, group.source):
-            if len(text) > MAX_TEXT_CHARS:
-                raise InputError(f"{where}: a text has {len(text):,} characters; the most is {MAX_TEXT_CHARS:,}")
+        short = (group.id, *group.questions, group.category, group.source)
+        for text, most in [(text, MAX_QUESTION_CHARS) for text in short] + [
+            (text, MAX_ANSWER_CHARS) for text in group.answers
+        ]:
+            if len(text) > most:
+                raise InputError(f"{where}: a text has {len(text):,} characters; shorten it to at most {most:,}")
             if unfit := unfit_character(text):
                 raise InputError(f"{where}: holds the character {unfit}, which is not text; remove it")

@@ -47,7 +47,7 @@ def writing(path: Path, purpose: str, *, wait: float = 0.0) -> Iterator[None]:
         except Timeout:
             raise KnowledgeBaseError(_busy(path, owner)) from None
         except OSError as error:
-            raise KnowledgeBaseError(f"{path}: cannot be written ({error.strerror}); choose another --kb") from error
+            raise KnowledgeBaseError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
         try:
             _sign(owner, purpose)
             yield

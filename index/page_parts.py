@@ -6,6 +6,8 @@ Whoever adds a text escapes it: much of what stands in a report was written by o
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from data.catalog import spoken
+
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2327;--soft:#5b6670;--line:#dde2e6;--paper:#fff;--card:#f6f7f8;--main:#2f6f8f;
 --hot:#b4472f}
@@ -28,12 +30,13 @@ svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--so
 .row{display:grid;grid-template-columns:11em 1fr 5em;gap:10px;align-items:center;margin:3px 0}
 .track{background:var(--card);border-radius:4px}.fill{display:block;height:14px;background:var(--main);border-radius:4px}
 .count{text-align:right;font-variant-numeric:tabular-nums}
+@media(max-width:600px){.row{grid-template-columns:7.5em 1fr 3.5em}}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;vertical-align:top;padding:6px 8px;border-bottom:1px solid var(--line)}
-th{color:var(--soft);font-weight:600}td.id{white-space:nowrap}td.num{text-align:right;white-space:nowrap}
+th{color:var(--soft);font-weight:600}td.id{white-space:nowrap}td.num,th.num{text-align:right;white-space:nowrap}
 details{margin:8px 0}summary{cursor:pointer}
 .plots+.plots{margin-top:18px}
-.plots.wide2{grid-template-columns:repeat(auto-fit,minmax(420px,1fr))}
+.plots.wide2{grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr))}
 .legend{font-size:13px;color:var(--soft);display:flex;flex-wrap:wrap;gap:4px 14px;margin-top:4px}
 .legend i{display:inline-block;width:14px;height:4px;border-radius:2px;margin-right:5px;vertical-align:middle}
 .span{stroke:var(--main);stroke-width:2}.dot{fill:var(--main)}.dot.dim{fill-opacity:.45}svg text.label{fill:var(--ink)}
@@ -53,7 +56,7 @@ def document(title: str, sections: Iterable[str]) -> str:
         sections: HTML.
     """
     return (
-        "<!doctype html>\n<html lang='ko'><head><meta charset='utf-8'>"
+        f"<!doctype html>\n<html lang='{spoken()}'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>" + "\n".join(sections) + "</body></html>\n"
@@ -89,5 +92,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) 
         + "</tr>"
         for row in rows
     )
-    names = "".join(f"<th>{escape(name)}</th>" for name in head)
-    return f"<div class='wide'><table><tr>{names}</tr>{lines}</table></div>"
+    names = head_row(head, numbers)
+    return f"<div class='wide'><table>{names}{lines}</table></div>"
+
+
+def head_row(names: Sequence[str], numbers: int = 0) -> str:
+    """Draws the names of a table's columns, escaped here; those of the last `numbers` columns stand over numbers."""
+    first = len(names) - numbers
+    cells = (
+        f"<th class='num'>{escape(name)}</th>" if place >= first else f"<th>{escape(name)}</th>"
+        for place, name in enumerate(names)
+    )
+    return f"<tr>{''.join(cells)}</tr>"

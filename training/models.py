@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data import tokenizer_files
-from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
+from data.errors import AdapterMismatchError, InputError, ModelNotFoundError, one_line
 from data.hub_cache import snapshot_commit
 from training.config import TrainConfig
 
@@ -149,9 +149,9 @@ def load_base(config: TrainConfig, folder: Path, hardware: Hardware) -> Any:
             f"see `dobae train plan {config.name}`"
         ) from error
     except ImportError as error:
-        raise InputError(f"{config.model.base} cannot be loaded: {_one_line(error)}") from error
+        raise InputError(f"{config.model.base} cannot be loaded: {one_line(error)}") from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelNotFoundError(f"cannot load {config.model.base} from {folder}: {_one_line(error)}") from error
+        raise ModelNotFoundError(f"cannot load {config.model.base} from {folder}: {one_line(error)}") from error
 
 
 def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
@@ -181,7 +181,7 @@ def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
         )
         return get_peft_model(model, peft_config)
     except (ValueError, OSError, RuntimeError) as error:
-        raise InputError(f"the adapter does not fit {config.model.base}: {_one_line(error)}") from error
+        raise InputError(f"the adapter does not fit {config.model.base}: {one_line(error)}") from error
 
 
 def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
@@ -225,7 +225,3 @@ def trainable_to_float32(model: Any) -> int:
             parameter.data = parameter.data.to(torch.float32)
             changed += 1
     return changed
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -15,6 +15,7 @@ from time import process_time
 from typing import Any
 
 from data.errors import FileFormatError, InputError
+from data.writers import can_be_written
 from index.threads import usable_cores
 from training.config import TrainConfig
 from training.errors import TrainingError, TrainingInterruptedError
@@ -335,6 +336,8 @@ def _check_folder(out: Path, resume: bool) -> None:
         raise InputError(f"{out} holds a run already ({last.name}); go on with --resume, or choose another --out")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another --out")
+    if not can_be_written(out):  # said now, and not after the minutes that preparing the rows takes
+        raise InputError(f"cannot make {out} (no permission to write there); choose another --out")
 
 
 def _identity(config: TrainConfig, data: Prepared, base: Path, max_steps: int | None) -> dict[str, Any]:

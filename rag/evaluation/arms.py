@@ -89,7 +89,7 @@ def prepare_arms(settings: Sequence[ArmSettings]) -> list[Arm]:
 def _prepared(arm: ArmSettings, made: dict[tuple[object, ...], Generator]) -> Arm:
     try:
         folder = _adapter_folder(arm)
-        key = (arm.generator, folder, arm.base_url, arm.device, arm.quantization)
+        key = (arm.generator, folder, arm.base_url, arm.device, arm.quantization, arm.wording)
         if key not in made:
             made[key] = make_generator(
                 arm.generator,
@@ -97,6 +97,7 @@ def _prepared(arm: ArmSettings, made: dict[tuple[object, ...], Generator]) -> Ar
                 base_url=arm.base_url or None,
                 device=arm.device or None,
                 quantization=arm.quantization or None,
+                quote=None if arm.wording == "auto" else arm.wording == "quoted",
             )
         generator = made[key]
         adapter = weights_digest(folder) if folder else ""

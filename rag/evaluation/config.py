@@ -96,6 +96,8 @@ class ArmSettings:
         refuse: Refuse below the base's threshold. Off, every question is answered and the report still says what
             would have been refused, so that risk against coverage can be drawn whole.
         max_new_tokens: Most tokens of one part's answer.
+        wording: Whose words a local model answers in: sentences of its examples ("quoted"), its own ("free"), or as
+            `dobae ask` would let it ("auto").
         batch: Questions generated at once; for local models without retrieval.
         protocols: Protocols it takes part in; empty for all.
     """
@@ -114,6 +116,7 @@ class ArmSettings:
     split: bool = True
     refuse: bool = False
     max_new_tokens: int = 160
+    wording: Literal["auto", "quoted", "free"] = "auto"
     batch: int = 1
     protocols: tuple[str, ...] = ()
 

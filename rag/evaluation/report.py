@@ -43,7 +43,7 @@ def read_report(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); name a report.json") from error
     except ValueError as error:
-        raise InputError(f"{file}: is not JSON: {error}") from error
+        raise InputError(f"{file}: is not JSON ({error}); name a report.json") from error
     found = report.get("schema") if isinstance(report, dict) else None
     if found != SCHEMA:
         raise InputError(f"{file}: has schema {found!r}, this dobae compares {SCHEMA!r}; run the evaluation again")

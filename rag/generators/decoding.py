@@ -82,7 +82,7 @@ def greedy_spans(
     tokens = list(prompt)
     limit = len(tokens) + max_new_tokens
     lookup = _Lookup(tokens, decoding.ngram)
-    with step_lock(), _threads(decoding.prefill_threads):
+    with step_lock(), torch_threads(decoding.prefill_threads):
         chosen = _choices(model, cache, tokens, 1)
     # A guess can be taken back only from a cache that keeps every position.
     can_draft = decoding.max_draft > 0 and all(_keeps_everything(layer) for layer in cache.layers)
@@ -100,7 +100,7 @@ def greedy_spans(
         if len(tokens) == limit:
             return
         draft = lookup.guess(min(length, decoding.max_draft, limit - len(tokens) - 1)) if can_draft else []
-        with step_lock(), _threads(decoding.decode_threads):
+        with step_lock(), torch_threads(decoding.decode_threads):
             found = _choices(model, cache, [tokens[-1], *draft], len(draft) + 1)
             right = next((n for n, token in enumerate(draft) if found[n] != token), len(draft))
             if right < len(draft):
@@ -144,7 +144,7 @@ def greedy_batch(
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)  # (b, n)
     cache = DynamicCache(config=model.config)
     active = list(range(len(prompts)))
-    with torch.inference_mode(), _threads(threads):
+    with torch.inference_mode(), torch_threads(threads):
         for step in range(max_new_tokens):
             logits = model(
                 input_ids=ids,
@@ -218,7 +218,7 @@ def _keeps_everything(layer: Any) -> bool:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """Sets torch's CPU thread count for a block, and puts it back."""
     import torch
 

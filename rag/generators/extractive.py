@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from data.errors import GenerationError
-from data.prompts import defused
-from data.sentences import split_sentences
+from data.prompts import cited_sentences
 from rag.generators.base import GenerationRequest
 
 
@@ -24,6 +23,5 @@ class ExtractiveGenerator:
         """
         if not request.examples:
             raise GenerationError("the extractive generator only repeats examples, and none was retrieved")
-        answer = defused(request.examples[0].answer)
-        for number, sentence in enumerate(split_sentences(answer)):
-            yield f"{' ' if number else ''}{sentence} [1]"
+        for number, sentence in enumerate(cited_sentences(request.examples[0].answer, 1)):
+            yield f"{' ' if number else ''}{sentence}"

@@ -1,11 +1,13 @@
 """From what a user writes after `--generator` to a generator."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from data.errors import InputError
 from rag.generators.adapters import NO_ADAPTER, shipped_adapter
 from rag.generators.base import Generator
+from rag.model_store import DEFAULT_MODEL
 
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]+:.+")
 
@@ -17,6 +19,7 @@ def make_generator(
     base_url: str | None = None,
     device: str | None = None,
     quantization: str | None = None,
+    quote: bool | None = None,
 ) -> Generator:
     """Makes the generator a spec names.
 
@@ -28,6 +31,8 @@ def make_generator(
         base_url: Address of a compatible server, for a LangChain chat model.
         device: "cpu", "cuda"..., for a local model.
         quantization: "nf4", for a local model on CUDA.
+        quote: For a local model: let it answer from examples in their own sentences only. By default the built-in
+            model with an adapter does, which is too small to word things itself.
 
     Raises:
         InputError: The options do not go together, or the generator cannot be set up.
@@ -36,6 +41,7 @@ def make_generator(
         "adapter": None if str(adapter) == NO_ADAPTER else adapter,
         "device": device,
         "quantization": quantization,
+        "quote": quote or None,
     }
     if not spec.strip():
         raise InputError("the generator has no name")
@@ -52,7 +58,10 @@ def make_generator(
     _refuse({"base_url": base_url}, f"{spec} runs here")
     from rag.generators.transformers_model import TransformersGenerator
 
-    return TransformersGenerator(spec, adapter=_adapter(spec, adapter), device=device, quantization=quantization)
+    folder = _adapter(spec, adapter)
+    if quote is None:
+        quote = spec == DEFAULT_MODEL and folder is not None
+    return TransformersGenerator(spec, adapter=folder, device=device, quantization=quantization, quote=quote)
 
 
 def _adapter(spec: str, named: Path | str | None) -> Path | None:
@@ -61,7 +70,7 @@ def _adapter(spec: str, named: Path | str | None) -> Path | None:
     return None if str(named) == NO_ADAPTER else Path(named)
 
 
-def _refuse(options: dict[str, Path | str | None], reason: str) -> None:
+def _refuse(options: Mapping[str, object], reason: str) -> None:
     given = [name for name, value in options.items() if value is not None]
     if given:
         raise InputError(f"{reason}: leave out {', '.join(given)}")

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from data.chat import END_OF_TURN, prompt_ids
-from data.errors import AdapterMismatchError, DobaeError, GenerationError, InputError, ModelNotFoundError
+from data.errors import AdapterMismatchError, DobaeError, GenerationError, InputError, ModelNotFoundError, one_line
 from data.tokenizer_files import load_tokenizer
 from rag.generators.adapters import check_model, check_names, read_card
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding, greedy_batch, greedy_spans
+from rag.generators.quoting import quotations, quoted_spans
 from rag.generators.revisions import find_base
 from rag.generators.textstream import RepetitionGuard, TextDecoder
 from rag.model_conversion import quiet_progress
@@ -41,6 +42,7 @@ class TransformersGenerator:
         device: "cpu", "cuda", "cuda:1"...; by default the GPU if there is one.
         quantization: "nf4" loads the weights in 4 bits (CUDA only); None loads them whole.
         decoding: Drafts and threads.
+        quote: Let it answer from examples in whole sentences of theirs only, or refuse (`rag.generators.quoting`).
 
     Raises:
         ModelNotFoundError: The model cannot be had.
@@ -56,6 +58,7 @@ class TransformersGenerator:
         device: str | None = None,
         quantization: str | None = None,
         decoding: Decoding | None = None,
+        quote: bool = False,
     ) -> None:
         if quantization is not None and quantization not in QUANTIZATIONS:
             raise InputError(f'unknown quantization "{quantization}"; known: {", ".join(QUANTIZATIONS)}')
@@ -69,6 +72,7 @@ class TransformersGenerator:
         if device is not None:
             self._needs_cuda(device)
         self._decoding = decoding or Decoding()
+        self._quote = quote
         self._loaded: _Loaded | None = None
         self._loading = threading.Lock()
         self._step = threading.Lock()
@@ -100,19 +104,12 @@ class TransformersGenerator:
         loaded = self._ensure()
         prompt = self._prompt(loaded, request)
         decoder, guard = TextDecoder(loaded.tokenizer), RepetitionGuard()
-        spans = greedy_spans(
-            loaded.model,
-            prompt,
-            stop_ids=loaded.stop_ids,
-            max_new_tokens=request.max_new_tokens,
-            decoding=self._decoding,
-            step_lock=lambda: self._step,
-        )
+        spans = self._spans(loaded, prompt, request)
         while not guard.looping:
             try:
                 span = next(spans, None)
             except RuntimeError as error:  # Out of memory is one.
-                raise GenerationError(f"{self.name} failed: {_one_line(error)}") from error
+                raise GenerationError(f"{self.name} failed: {one_line(error)}") from error
             if span is None:
                 break
             if chunk := guard.push(decoder.push(span)):
@@ -129,6 +126,8 @@ class TransformersGenerator:
         Raises:
             GenerationError: A prompt does not fit, or the model failed.
         """
+        if self._quote:  # Few steps an answer, at places that differ: nothing to gain from a batch.
+            return ["".join(self.stream(request)) for request in requests]
         loaded = self._ensure()
         prompts = [self._prompt(loaded, request) for request in requests]
         decoders = [TextDecoder(loaded.tokenizer) for _ in requests]
@@ -150,12 +149,24 @@ class TransformersGenerator:
                     push=push,
                 )
         except RuntimeError as error:
-            raise GenerationError(f"{self.name} failed: {_one_line(error)}") from error
+            raise GenerationError(f"{self.name} failed: {one_line(error)}") from error
         return [text + guard.finish() for text, guard in zip(texts, guards, strict=True)]
 
     def count_tokens(self, text: str) -> int:
         """Returns how many of the model's tokens a text takes."""
         return len(self._ensure().tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _spans(self, loaded: _Loaded, prompt: list[int], request: GenerationRequest) -> Iterator[list[int]]:
+        options: dict[str, Any] = {
+            "stop_ids": loaded.stop_ids,
+            "max_new_tokens": request.max_new_tokens,
+            "decoding": self._decoding,
+            "step_lock": lambda: self._step,
+        }
+        if self._quote and request.examples:
+            allowed = quotations(loaded.tokenizer, prompt, request, loaded.stop_ids)
+            return quoted_spans(loaded.model, prompt, allowed, **options)
+        return greedy_spans(loaded.model, prompt, **options)
 
     def _prompt(self, loaded: _Loaded, request: GenerationRequest) -> list[int]:
         prompt = prompt_ids(loaded.tokenizer, request.messages)
@@ -188,7 +199,7 @@ class TransformersGenerator:
         except torch.OutOfMemoryError as error:
             raise GenerationError(f"{self.name} does not fit into the memory of {device}") from error
         except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
-            raise ModelNotFoundError(f"cannot load {self._model_name}: {_one_line(error)}") from error
+            raise ModelNotFoundError(f"cannot load {self._model_name}: {one_line(error)}") from error
         model.eval()
         context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         return _Loaded(model, tokenizer, _stop_ids(model, tokenizer), context)
@@ -236,7 +247,7 @@ class TransformersGenerator:
                 )
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise AdapterMismatchError(
-                f"the adapter in {self._card.folder} does not fit {self._model_name}: {_one_line(error)}"
+                f"the adapter in {self._card.folder} does not fit {self._model_name}: {one_line(error)}"
             ) from error
         # In float32 a merge changes nothing that shows and saves two small products a layer; lower precision rounds.
         exact = model.dtype == torch.float32 and self._quantization is None
@@ -259,7 +270,3 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
         ids.update(value if isinstance(value, list) else [] if value is None else [value])
     end_of_turn = tokenizer.get_vocab().get(END_OF_TURN)
     return frozenset(ids if end_of_turn is None else {*ids, end_of_turn})
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -7,6 +7,7 @@ from data.errors import DuplicateGroupError, FileFormatError, InputError
 from data.readers import read_all, read_groups
 from data.types import QAGroup
 from data.writers import write_groups_csv, write_groups_jsonl, write_rejects
+from tests.privileges import unprivileged
 
 DACON = (
     "id,질문_1,질문_2,category,답변_1,답변_2\n"
@@ -149,6 +150,8 @@ def test_repairs_are_said(tmp_path: Path) -> None:
         (b"", "qa.csv", "empty"),
         (b"\xef\xbb\xbf \n", "qa.csv", "no header"),
         ("질문,대답\nA,B\n", "qa.csv", "found: 질문, 대답"),
+        ('"질\n문",대답\nA,B\n', "qa.csv", "found: 질 문, 대답"),
+        (f"질문_{'9' * 5000},답변_1\nA,B\n", "qa.csv", "needs columns"),
         ('Q,A\n"A?,가.\nB?,나.\n', "qa.csv", "line 2: broken CSV quoting"),
         ('Q,A\n"A"x,가.\n', "qa.csv", "line 2: broken CSV quoting"),
         ("Q,A\n가,나\n".encode("utf-16"), "qa.csv", "UTF-16"),
@@ -157,6 +160,9 @@ def test_repairs_are_said(tmp_path: Path) -> None:
         ("Q,A\n,\n", "qa.csv", "no usable row"),
         ("Q,A\n,가\n", "qa.csv", "line 2: question is empty"),
         ("Q,Q,A\n", "qa.csv", "twice"),
+        (f"Q,A\n{'벽' * 2_001},가.\n", "qa.csv", "question has 2,001 characters; shorten it to at most 2,000"),
+        (f"Q,A\n벽?,{'가' * 20_001}\n", "qa.csv", "answer has 20,001 characters; shorten it to at most 20,000"),
+        ("Q,A\n😀,🎉\n", "qa.csv", "question holds no letter or digit"),
         ("{}\n", "qa.jsonl", "no usable row"),
     ],
 )
@@ -172,6 +178,13 @@ def test_missing_file_and_directory_are_refused(tmp_path: Path) -> None:
         read_groups(tmp_path / "no.csv")
     with pytest.raises(FileFormatError, match="directory"):
         read_groups(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    path = _file(tmp_path, DACON)
+    path.chmod(0)
+    with unprivileged(), pytest.raises(FileFormatError, match=r"cannot be read \(Permission denied\); check its perm"):
+        read_groups(path)
 
 
 def test_one_id_for_two_contents_is_refused_and_a_repeated_row_is_read_once(tmp_path: Path) -> None:

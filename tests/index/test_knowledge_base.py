@@ -16,6 +16,7 @@ from index.encoders.base import HashEncoder
 from index.knowledge_base import KnowledgeBase, open_knowledge_base
 from index.manifest import read_manifest
 from index.retriever import Retriever, RetrieverSettings
+from tests.privileges import unprivileged
 
 
 def test_hits_are_groups_not_rows(base_of, groups: tuple[QAGroup, ...]) -> None:
@@ -243,7 +244,10 @@ def test_a_base_on_a_read_only_medium_opens(base_of, groups: tuple[QAGroup, ...]
     for path in [*copy.rglob("*"), copy]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        assert Retriever(open_knowledge_base(copy, base.encoder)).search("몰딩")[0].group.id == "g3"
+        with unprivileged():
+            with pytest.raises(PermissionError):
+                (copy / "new").touch()
+            assert Retriever(open_knowledge_base(copy, base.encoder)).search("몰딩")[0].group.id == "g3"
     finally:
         for path in [copy, *copy.rglob("*")]:
             path.chmod(0o755)

@@ -1,68 +1,31 @@
 """A small OpenAI-compatible server: real HTTP, real server-sent events, and the failures a provider can show."""
 
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from typing import Any
 
-
-class OpenAIServer(ThreadingHTTPServer):
-    """Answers `/v1/chat/completions`.
-
-    Attributes:
-        answer: Streamed in pieces of three characters.
-        mode: "ok", "unauthorized", "rate_limit", "broken", "disconnect", "truncate" or "slow".
-        requests: The JSON bodies received.
-        keys: The API keys received.
-    """
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer = "벽지가 들뜨면 다시 붙입니다. [1]"
-        self.mode = "ok"
-        self.requests: list[dict[str, Any]] = []
-        self.keys: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of clients that leave early."""
+from tests.chat_server import ChatHandler, ChatServer, serving
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: OpenAIServer
-    protocol_version = "HTTP/1.1"
+class _Handler(ChatHandler):
+    server: "OpenAIServer"
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def do_POST(self) -> None:  # noqa: N802 (the base class names it so)
+        body = self.body()
         self.server.requests.append(body)
         self.server.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
         match self.server.mode:
             case "unauthorized":
-                self._fail(401, f"Incorrect API key provided: {self.server.keys[-1]}")
+                self.fail(401, f"Incorrect API key provided: {self.server.keys[-1]}")
             case "rate_limit":
-                self._fail(429, "Rate limit reached")
+                self.fail(429, "Rate limit reached")
             case "broken":
-                self._fail(500, "internal\nerror")
+                self.fail(500, "internal\nerror")
             case "slow":
                 time.sleep(1)
             case _:
                 self._stream(body.get("model", ""))
-
-    def _fail(self, status: int, message: str) -> None:
-        content = json.dumps({"error": {"message": message, "type": "test", "code": None}}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
     def _stream(self, model: str) -> None:
         self.close_connection = True
@@ -90,18 +53,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data if self.server.mode == "truncate" else b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class names it so)
-        """Keeps the test's output clean."""
+
+class OpenAIServer(ChatServer):
+    """Answers in server-sent events.
+
+    Attributes:
+        answer: Streamed in pieces of three characters.
+        mode: "ok", "unauthorized", "rate_limit", "broken", "disconnect", "truncate" or "slow".
+        requests: The JSON bodies received.
+        keys: The API keys received.
+    """
+
+    handler = _Handler
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = "벽지가 들뜨면 다시 붙입니다. [1]"
+        self.mode = "ok"
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
 
 
-@contextmanager
-def running() -> Iterator[OpenAIServer]:
+def running() -> AbstractContextManager[OpenAIServer]:
     """Serves on a free port of this machine for the length of a block."""
-    with OpenAIServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving(OpenAIServer())

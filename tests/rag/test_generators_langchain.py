@@ -1,18 +1,14 @@
 """The LangChain generator against a real HTTP server, its good days and its bad ones."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from openai_server import OpenAIServer, running
 
 from data.errors import GenerationError, InputError
 from data.types import Hit
 from rag.generators.base import GenerationRequest
 from rag.generators.langchain_chat import LangChainChatGenerator
+from tests.rag.openai_server import OpenAIServer, running
 
 SPEC = "openai:test-model"
 

@@ -41,6 +41,24 @@ def test_the_shipped_adapter_is_used_unless_another_or_none_is_named(
     assert named == [shipped, None, tmp_path / "mine", None]
 
 
+def test_the_small_model_quotes_with_an_adapter_unless_told_otherwise(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(
+        transformers_model.TransformersGenerator, "__init__", lambda *_, quote, **__: told.append(quote)
+    )
+    make_generator("smollm2")
+    make_generator("smollm2", adapter=tmp_path / "mine")
+    make_generator("smollm2", adapter="none")
+    make_generator(str(tiny_folder), adapter=tmp_path / "mine")
+    make_generator("smollm2", quote=False)
+    make_generator(str(tiny_folder), quote=True)
+    assert told == [True, True, False, False, False, True]
+    with pytest.raises(InputError, match="quote"):
+        make_generator("extractive", quote=True)
+
+
 def test_the_shipped_adapter_is_small_and_of_this_prompt() -> None:
     shipped = shipped_adapter("smollm2")
     assert shipped is not None

@@ -1,7 +1,6 @@
 """`dobae data join` and `dobae data augment`, as a user runs them."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +9,9 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training" / "augment"))
-from scripted_server import ScriptedServer, running
-
 from data.errors import InputError
 from data.readers import read_groups
+from tests.training.augment.scripted_server import ScriptedServer, running
 from ui.cli.augment_command import augment
 from ui.cli.join_command import join
 
@@ -58,6 +55,12 @@ def server() -> Iterator[ScriptedServer]:
         (["--approve", "none.csv", "--out", "o"], "no such file"),
         (["none.csv", "--model", "openai:m", "--out", "o"], "no such file"),
         (["BASE", "--model", "gpt", "--out", "o"], "PROVIDER:MODEL"),
+        (["BASE", "--model", "openai:m", "--base-url", "not a url", "--out", "o"], "no address of a server"),
+        (["BASE", "--model", "openai:m", "--out", "BASE"], "is an input file; name another file with --out"),
+        (["BASE", "--model", "openai:m", "--review", "BASE"], "with --review"),
+        (["BASE", "--model", "openai:m", "--out", "o", "--journal", "BASE"], "with --journal"),
+        (["--registers", "BASE", "--out", "BASE"], "is an input file"),
+        (["--approve", "BASE", "--out", "BASE"], "is an input file"),
     ],
 )
 def test_wrong_use_is_one_line(
@@ -68,6 +71,7 @@ def test_wrong_use_is_one_line(
     assert isinstance(result.exception, InputError)
     assert message in str(result.exception)
     assert result.exception.exit_code == 2
+    assert base.read_text("utf-8") == BASE
     assert {path.name for path in tmp_path.iterdir()} == {"base.csv"}
 
 
@@ -124,6 +128,17 @@ def test_registers_need_no_model(base: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.exception
     assert "1 wordings added" in result.stdout
     assert read_groups(tmp_path / "o.jsonl").groups[0].questions == ("벽지가 왜 들뜨나요?", "벽지가 왜 들떠?")
+
+
+@pytest.mark.parametrize("options", [("--out", "base.csv"), ("--out", "o", "--held-out-out", "base.csv")])
+def test_joins_never_take_the_place_of_what_they_are_made_from(
+    base: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(base.parent)
+    result = run("join", base, *options)
+    assert isinstance(result.exception, InputError)
+    assert "is an input file" in str(result.exception)
+    assert base.read_text("utf-8") == BASE
 
 
 def test_joins_are_written_apart_from_held_out_ones(base: Path, tmp_path: Path) -> None:

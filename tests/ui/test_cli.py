@@ -3,11 +3,16 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from tests.privileges import unprivileged
+from ui.cli.main import run
 
 pytestmark = pytest.mark.integration
 
@@ -251,8 +256,50 @@ def test_a_reader_that_leaves_is_met_with_silence(kb: Path, tmp_path: Path) -> N
 
 
 def test_usage_errors_are_one_line(kb: Path) -> None:
-    for arguments in (("search", "벽지?", "--top-k", 0), ("search", "--no-such"), ("no-such-command",)):
-        _assert_one_line(dobae(*arguments))
+    for arguments, word in (
+        (("search", "벽지?", "--top-k", 0), "'--top-k'"),
+        (("search", "--no-such"), "--no-such"),
+        (("no-such-command",), "no-such-command"),
+        (("index", "build"), "FILE..."),
+    ):
+        result = dobae(*arguments)
+        _assert_one_line(result)
+        assert word in result.stderr
+        assert "--help`" in result.stderr
+
+
+def test_a_file_that_may_not_be_read_is_one_line_with_its_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "qa.csv"
+    path.write_text("question,answer\n가?,나.\n", "utf-8")
+    path.chmod(0)
+    monkeypatch.setattr(sys, "argv", ["dobae", "index", "build", str(path), "--kb", str(tmp_path / "kb")])
+    with unprivileged(), pytest.raises(SystemExit) as stopped:  # in this process: a child of root would be root again
+        run()
+    assert stopped.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+    assert "qa.csv" in shown.err
+    assert "check its permissions" in shown.err
+
+
+def test_ctrl_c_is_one_line_and_leaves_nothing_behind(small_file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "kb"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ui.cli.main", "index", "build", str(small_file), "--kb", str(target)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    while process.poll() is None and not any(tmp_path.iterdir()):
+        time.sleep(0.01)  # the first file appears when the build has begun
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=300)
+    assert (process.returncode, out, error) == (130, "", "dobae: interrupted\n")
+    assert not target.exists()
 
 
 def test_json_of_a_file_is_json_alone(kb: Path, tmp_path: Path) -> None:
@@ -260,3 +307,15 @@ def test_json_of_a_file_is_json_alone(kb: Path, tmp_path: Path) -> None:
     questions.write_text("벽지가 왜 들뜨나요?", "utf-8")
     result = dobae("ask", *QUOTED, "--questions", questions, "--out", tmp_path / "a.jsonl", "--kb", kb, "--json")
     assert json.loads(result.stdout)["answers"] == 1
+
+
+def test_the_keepers_passphrase_is_set_from_a_line_and_a_weak_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "passphrase.json"
+    command = [sys.executable, "-m", "ui.cli.main", "ui", "passphrase", "--stdin"]
+    environment = {**os.environ, "DOBAE_PASSPHRASE_FILE": str(path)}
+    for line, status in (("짧다\n", 2), ("도배 풀은 되직하게\n", 0)):
+        result = subprocess.run(command, input=line, capture_output=True, text=True, check=False, env=environment)
+        assert result.returncode == status, result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert path.exists() == (status == 0)
+    assert "도배" not in path.read_text("utf-8")

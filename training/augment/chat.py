@@ -4,19 +4,17 @@ Requests are tried again here and not in the provider's client, so that one rule
 timeouts, failures on the provider's side and broken connections, with exponential back-off and jitter.
 """
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import sleep
 from typing import Any
 
-from data.errors import GenerationError, InputError
+from data.chat_providers import explained, kinds_of, quota_is_spent, read_spec, server_options, setup_error
+from data.errors import GenerationError
 from data.types import Message
 from training.augment.schema import ChatReply, estimated_tokens, prompt_tokens
 
-_PACKAGES = {"bedrock": "langchain-aws", "huggingface": "langchain-huggingface"}
-_NAMES_ITS_LENGTH = {"ollama": "num_predict"}
 _TRANSIENT_STATUS = {408, 409, 425, 429}
 _BROKEN = re.compile(r"Connect|Protocol|ReadError|IncompleteRead|ChunkedEncoding|Timeout|JSONDecode")
 _LONGEST_WAIT = 60.0
@@ -55,17 +53,13 @@ class LangChainChat:
         pause: Waits between attempts; a test may watch it.
 
     Raises:
-        InputError: Unknown provider, missing package, or missing API key.
+        InputError: Unknown provider, missing package, missing API key, or an address that is none.
     """
 
     def __init__(self, settings: ChatSettings, pause: Callable[[float], None] = sleep) -> None:
         self._settings = settings
         self._pause = pause
-        self._provider, _, self._model = settings.spec.partition(":")
-        if not self._model:
-            raise InputError(
-                f"model {settings.spec!r} names no provider; write PROVIDER:MODEL, as in openai:gpt-4o-mini"
-            )
+        self._provider, self._model = read_spec(settings.spec)
         self._chat = self._build()
 
     @property
@@ -96,7 +90,8 @@ class LangChainChat:
         try:
             message = attempts(self._chat.invoke, [tuple(message) for message in messages])
         except Exception as error:
-            raise GenerationError(f"{self.name} {self._explained(error)}") from error
+            times = f" ({self._settings.attempts} attempts); run again to go on" if _is_transient(error) else ""
+            raise GenerationError(f"{self.name} {explained(error)}{times}") from error
         return _reply_of(message, messages)
 
     def _wait(self, state: Any) -> float:
@@ -114,58 +109,21 @@ class LangChainChat:
             "temperature": settings.temperature,
             "timeout": settings.timeout,
             "max_retries": 0,
-            _NAMES_ITS_LENGTH.get(self._provider, "max_tokens"): settings.max_output_tokens,
+            **server_options(self._provider, settings.base_url, settings.max_output_tokens),
         }
-        if settings.base_url is not None:
-            options["base_url"] = settings.base_url
         if self._provider == "openai":
             options["seed"] = settings.seed
-            if settings.base_url is not None and not os.environ.get("OPENAI_API_KEY"):
-                options["api_key"] = "not-needed"
         try:
             return init_chat_model(self._model, model_provider=self._provider, **options)
-        except ImportError as error:
-            package = _PACKAGES.get(self._provider, f"langchain-{self._provider}")
-            raise InputError(f"{settings.spec} needs another package: pip install {package}") from error
         except Exception as error:
-            said = _one_line(error)
-            if "Unsupported provider" in said:
-                raise InputError(f'no provider "{self._provider}" in LangChain; see `init_chat_model`') from error
-            if re.search(r"api_key|API key|credentials", said, re.IGNORECASE):
-                raise InputError(
-                    f"{settings.spec} needs an API key: set {self._provider.upper()}_API_KEY in the environment"
-                ) from error
-            raise InputError(f"{settings.spec} cannot be set up: {said}") from error
-
-    def _explained(self, error: Exception) -> str:
-        """Says what a provider's error means; never repeats a body that could hold part of a key."""
-        status = getattr(error, "status_code", None)
-        times = f" ({self._settings.attempts} attempts); run again to go on" if _is_transient(error) else ""
-        if status == 401:
-            return "refused the API key (HTTP 401)"
-        if status == 429:
-            spent = not _is_transient(error)
-            return "says that the quota is used up (HTTP 429)" if spent else f"keeps limiting the rate{times}"
-        if isinstance(status, int):
-            return (
-                f"failed (HTTP {status}){times}"
-                if times
-                else f"refused the request (HTTP {status}): {_one_line(error)}"
-            )
-        if "Timeout" in _kinds(error):
-            return f"did not answer in time{times}"
-        if times:
-            return f"cannot be reached or broke off{times}"
-        return f"failed: {_one_line(error)}"
+            raise setup_error(settings.spec, error) from error
 
 
 def _is_transient(error: BaseException) -> bool:
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
-        # A used-up quota shares its status with a rate limit, and no waiting mends it.
-        said = f"{error} {getattr(error, 'code', '')} {getattr(error, 'body', '')}"
-        return (status in _TRANSIENT_STATUS and "insufficient_quota" not in said) or status >= 500
-    return bool(_BROKEN.search(_kinds(error)))
+        return (status in _TRANSIENT_STATUS and not quota_is_spent(error)) or status >= 500
+    return bool(_BROKEN.search(kinds_of(error)))
 
 
 def _asked_to_wait(error: BaseException | None) -> float:
@@ -190,11 +148,3 @@ def _reply_of(message: Any, asked: Sequence[Message]) -> ChatReply:
         cut=ending == "length",
         refused=ending == "content_filter" or bool(message.additional_kwargs.get("refusal")),
     )
-
-
-def _kinds(error: BaseException) -> str:
-    return " ".join(kind.__name__ for kind in type(error).__mro__)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

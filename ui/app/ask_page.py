@@ -1,17 +1,20 @@
 """묻기: a question, its streamed answer, and the examples it rests on beside it."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
+from data.errors import DobaeError
 from data.types import Hit
 from rag.answer import Answer, Part
 from ui.app.answer_text import answer_text
 from ui.app.feedback import FeedbackError
 from ui.app.markup import block, highlighted, label
-from ui.app.session import Turn, feedback, language, say, settings, show_outcome, start
+from ui.app.session import Turn, engine, feedback, language, say, settings, show_outcome, start
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.3
+QUICK_SECONDS = 0.4
+"""A quoted answer is there so soon that drawing the wait before it would only make it later."""
 VERY_NEAR, NEAR = 0.95, 0.90
 """Cosines of the default encoder from which a question is called almost the same, or similar."""
 
@@ -30,14 +33,20 @@ def show() -> None:
         asked = state.pop("next_question", None)
     if asked:
         state.link_used = True
-        state.turns += start(asked, [choice])
+        before = state.turns[-1].job.question if state.turns else None
+        started = start(asked, [choice], before=before)
+        for turn in started:
+            turn.job.wait(QUICK_SECONDS)
+        state.turns += started
     if not state.turns:
         _examples()
     for number, turn in enumerate(state.turns):
         with st.chat_message("user"):
-            st.html(block(turn.job.question[:2000]))
+            st.html(block(turn.asked[:2000]))
         with st.chat_message("assistant"):
-            if turn.job.done:
+            if turn.job.question != turn.asked:
+                st.caption(label(say("followed", question=turn.job.question)))
+            if turn.job.over:
                 _finished(number, turn)
             else:
                 _running(number)
@@ -73,7 +82,7 @@ def _running(number: int) -> None:
         st.html(block(text))
     if st.button(say("cancel"), key=f"cancel{number}"):
         turn.job.cancel()
-    if turn.job.done:
+    if turn.job.over:
         st.rerun()
 
 
@@ -140,6 +149,12 @@ def _example(hit: Hit, question: str, number: int) -> None:
     st.caption(say("matched_note"))
     facts = (("category", hit.group.category), ("group", hit.group.id), ("origin", hit.group.source))
     st.html(block("\n".join(f"{say(name)}: {value}" for name, value in facts if value)))
+    try:
+        last = engine().keeping.last_change(hit.group.id)
+    except DobaeError:  # Who wrote an example is good to know; the answer stands without it.
+        last = None
+    if last is not None:
+        st.html(block(f"{say('changed_by')}: {last.author}, {last.time[:10]}"))
     if st.button(say("close"), key=f"close{number}"):
         st.session_state.pop("opened", None)
         st.rerun()
@@ -152,10 +167,18 @@ def _take_away(number: int, answer: Answer) -> None:
             hit = part.hits[citation.marker - 1]
             lines.append(f"[{citation.marker}] {hit.question} ({hit.score:.2f}, {hit.group.id})")
     text = "\n".join(lines)
-    with st.expander(f"{say('copy')} · {say('share')}"):
+    with st.expander(say("keep_answer")):
         st.code(text, language=None, wrap_lines=True)
-        st.code(f"?lang={language()}&q={quote(answer.question)}", language=None, wrap_lines=True)
+        st.caption(say("share"))
+        st.code(_link(answer.question), language=None, wrap_lines=True)
         st.download_button(say("download"), text, file_name="dobae.txt", mime="text/plain", key=f"download{number}")
+
+
+def _link(question: str) -> str:
+    """The page's own address, as the visitor's browser knows it, with a question to ask."""
+    address = urlsplit(st.context.url or "")
+    query = urlencode({"lang": language(), "q": question}, quote_via=quote)
+    return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 
 def _verdict(number: int, answer: Answer) -> None:

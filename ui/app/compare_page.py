@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ui.app.engine import Choice
+from ui.app.engine import Choice, models
 from ui.app.markup import block
 from ui.app.session import Turn, say, settings, show_outcome, start
 
@@ -18,18 +18,23 @@ def show() -> None:
     choice = settings()
     st.title(say("compare"))
     st.write(say("compare_intro"))
+    if not models():
+        st.info(say("compare_no_model"))
     with st.form("compare", border=False):
         question = st.text_input(say("placeholder"), key="compared")
         sent = st.form_submit_button(say("compare_button"), type="primary")
     if sent:
         for turn in state.get("compared_turns", []):
             turn.job.cancel()
-        model = choice.generator if choice.generator != "extractive" else "smollm2"
-        pure = Choice(model, choice.adapter, retrieval=False, top_k=choice.top_k)
         quoted = Choice("extractive", top_k=choice.top_k)
-        state.compared_turns = start(question, [pure, replace(pure, retrieval=True), quoted])
+        model = choice.generator if choice.generator != "extractive" else next(iter(models()), None)
+        choices = [quoted]
+        if model is not None:
+            pure = Choice(model, choice.adapter, retrieval=False, top_k=choice.top_k)
+            choices = [pure, replace(pure, retrieval=True), quoted]
+        state.compared_turns = start(question, choices)
     turns: list[Turn] = state.get("compared_turns", [])
-    if turns and all(turn.job.done for turn in turns):
+    if turns and all(turn.job.over for turn in turns):
         _columns(turns)
     elif turns:
         _watch()
@@ -42,12 +47,12 @@ def _watch() -> None:
     if st.button(say("cancel"), key="cancel_compare"):
         for turn in turns:
             turn.job.cancel()
-    if all(turn.job.done for turn in turns):
+    if all(turn.job.over for turn in turns):
         st.rerun()
 
 
 def _columns(turns: list[Turn]) -> None:
-    for column, name, turn in zip(st.columns(len(turns)), COLUMNS, turns, strict=True):
+    for column, name, turn in zip(st.columns(len(turns)), COLUMNS[-len(turns) :], turns, strict=True):
         with column, st.container(border=True):
             st.subheader(say(name))
             _one(turn)
@@ -57,7 +62,7 @@ def _one(turn: Turn) -> None:
     job = turn.job
     for question, text in job.texts():
         st.html(block(f"{question}\n{text}"))
-    if not job.done:
+    if not job.over:
         ahead = turn.lane.ahead(job)
         st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
         return

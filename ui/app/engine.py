@@ -8,10 +8,18 @@ from pathlib import Path
 from rag.generators.base import Generator
 from rag.pipeline import PipelineSettings, QAPipeline, StreamEvent
 from ui.app.jobs import Job, Lane
+from ui.app.keeping import Keeping
 from ui.cli.options import open_retriever
 
 WORKERS = 2
 """Questions one generator answers at once; a local model takes turns between them, step by step."""
+
+
+def models() -> list[str]:
+    """Returns the language models that can answer here: the default one, once it has been fetched."""
+    from rag.model_store import DEFAULT_MODEL, MANIFEST, model_dir
+
+    return [DEFAULT_MODEL] if (model_dir() / MANIFEST).is_file() else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,9 @@ class Choice:
 class Engine:
     """Answers the questions of all sessions of one process.
 
+    Attributes:
+        keeping: The base, for its keeper.
+
     Args:
         kb: Directory of the knowledge base.
 
@@ -43,6 +54,7 @@ class Engine:
 
     def __init__(self, kb: Path) -> None:
         self._retriever = open_retriever(kb, None, None, 32)
+        self.keeping = Keeping(self._retriever)
         self._lock = threading.Lock()
         self._setting_up = threading.Lock()
         self._lanes: dict[tuple[str, str | None], Lane] = {}

@@ -1,8 +1,12 @@
-"""Readers' verdicts, in SQLite: masked before they are stored, deleted when their time is over."""
+"""Readers' verdicts, in SQLite: masked before they are stored, deleted when their time is over.
+
+Bad ones wait in a queue until the keeper of the base has dealt with them.
+"""
 
 import sqlite3
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DobaeError, one_line
@@ -11,7 +15,7 @@ from ui.app.privacy import masked
 DAY = 86_400
 _SCHEMA = """CREATE TABLE IF NOT EXISTS feedback (
     id INTEGER PRIMARY KEY, at REAL NOT NULL, good INTEGER NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-    reason TEXT NOT NULL, generator TEXT NOT NULL, groups TEXT NOT NULL)"""
+    reason TEXT NOT NULL, generator TEXT NOT NULL, groups TEXT NOT NULL, settled INTEGER NOT NULL DEFAULT 0)"""
 
 
 class FeedbackError(DobaeError):
@@ -20,12 +24,23 @@ class FeedbackError(DobaeError):
     code = "feedback"
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A bad verdict that nobody has dealt with, as it was stored."""
+
+    number: int
+    at: float
+    question: str
+    answer: str
+    reason: str
+
+
 class FeedbackStore:
     """Verdicts on answers.
 
     Args:
         path: The database; its folder is made.
-        days: A verdict is deleted after so many days.
+        days: A verdict is deleted after so many days; those of earlier runs as soon as the database is opened.
 
     Raises:
         FeedbackError: The database cannot be opened.
@@ -40,6 +55,10 @@ class FeedbackStore:
             with self._connection:
                 self._connection.execute("PRAGMA secure_delete = ON")
                 self._connection.execute(_SCHEMA)
+                columns = {row[1] for row in self._connection.execute("PRAGMA table_info(feedback)")}
+                if "settled" not in columns:  # A database of the first version.
+                    self._connection.execute("ALTER TABLE feedback ADD COLUMN settled INTEGER NOT NULL DEFAULT 0")
+                self._purge(time.time())
         except (OSError, sqlite3.Error) as error:
             raise FeedbackError(f"{path}: cannot be opened ({one_line(error)}); set DOBAE_FEEDBACK") from error
 
@@ -53,7 +72,7 @@ class FeedbackStore:
         texts = tuple(map(masked, (question, answer, reason)))
         try:
             with self._lock, self._connection:
-                self._connection.execute("DELETE FROM feedback WHERE at < ?", (now - self.days * DAY,))
+                self._purge(now)
                 self._connection.execute(
                     "INSERT INTO feedback (at, good, question, answer, reason, generator, groups)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -61,6 +80,39 @@ class FeedbackStore:
                 )
         except sqlite3.Error as error:
             raise FeedbackError(f"a verdict could not be stored ({one_line(error)})") from error
+
+    def waiting(self, limit: int = 200) -> list[Waiting]:
+        """Returns bad verdicts that nobody has dealt with, the newest first.
+
+        Raises:
+            FeedbackError: They cannot be read.
+        """
+        try:
+            with self._lock, self._connection:
+                self._purge(time.time())
+                rows = self._connection.execute(
+                    "SELECT id, at, question, answer, reason FROM feedback WHERE NOT good AND NOT settled"
+                    " ORDER BY id DESC LIMIT ?",
+                    (limit,),
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise FeedbackError(f"verdicts cannot be read ({one_line(error)})") from error
+        return [Waiting(*row) for row in rows]
+
+    def settle(self, number: int) -> None:
+        """Takes a verdict off the queue; it stays until its time is over.
+
+        Raises:
+            FeedbackError: It cannot be written.
+        """
+        try:
+            with self._lock, self._connection:
+                self._connection.execute("UPDATE feedback SET settled = 1 WHERE id = ?", (number,))
+        except sqlite3.Error as error:
+            raise FeedbackError(f"a verdict could not be settled ({one_line(error)})") from error
+
+    def _purge(self, now: float) -> None:
+        self._connection.execute("DELETE FROM feedback WHERE at < ?", (now - self.days * DAY,))
 
     def close(self) -> None:
         """Closes the database."""

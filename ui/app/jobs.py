@@ -58,6 +58,11 @@ class Job:
         """Returns whether it was cancelled before its answer was whole."""
         return self._cancel.is_set() and self.answer is None
 
+    @property
+    def over(self) -> bool:
+        """Returns whether a reader waits no longer: it is done, or cancelled and only its worker may not know yet."""
+        return self.done or self.cancelled
+
     def cancel(self) -> None:
         """Stops the job before its next chunk; a waiting job never starts."""
         self._cancel.set()

@@ -3,17 +3,31 @@
 import streamlit as st
 
 from data.errors import DobaeError
-from ui.app import ask_page, compare_page
+from ui.app import ask_page, compare_page, data_page, evaluation_page, knowledge_page, training_page
 from ui.app.markup import label
+from ui.app.problems import in_words
 from ui.app.session import engine, language, say
 
 
 def pages() -> list[st.Page]:
-    """Returns the pages, the first being home."""
-    return [
+    """Returns the pages, the first being home.
+
+    Without headings: Streamlit puts them into the list itself, where a screen reader expects pages alone.
+    """
+    open_to_all = [
         st.Page(ask_page.show, title=say("ask"), icon=":material/forum:", url_path="ask", default=True),
         st.Page(compare_page.show, title=say("compare"), icon=":material/compare:", url_path="compare"),
     ]
+    for_the_keeper = [
+        st.Page(module.show, title=say(name), icon=f":material/{icon}:", url_path=name)
+        for module, name, icon in (
+            (knowledge_page, "knowledge", "menu_book"),
+            (data_page, "data", "fact_check"),
+            (evaluation_page, "evaluation", "monitoring"),
+            (training_page, "training", "model_training"),
+        )
+    ]
+    return open_to_all + for_the_keeper
 
 
 def main() -> None:
@@ -26,7 +40,7 @@ def main() -> None:
     try:
         engine()
     except DobaeError as error:
-        st.error(label(str(error)))
+        st.error(label(in_words(error, say)))
         st.stop()
     page.run()
 

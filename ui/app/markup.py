@@ -1,6 +1,7 @@
 """The only place where the page makes HTML or Markdown from text; everything that comes in is escaped here.
 
 Text of people and of the knowledge base reaches Streamlit in one of two forms: `st.html(block(...))`, or a `label`.
+Only what Streamlit shows as plain text takes it as it is: fields, options of select boxes, tables, code.
 """
 
 import re

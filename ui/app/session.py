@@ -10,10 +10,15 @@ import streamlit as st
 from data.catalog import LANGUAGE, LANGUAGES, message, speaking
 from data.text import MAX_QUESTION_CHARS
 from rag.generators.adapters import NO_ADAPTER
-from ui.app.engine import Choice, Engine
+from ui.app.engine import Choice, Engine, models
 from ui.app.feedback import FeedbackStore
+from ui.app.follow_up import continued
 from ui.app.jobs import Job, Lane, QueueFullError
 from ui.app.markup import label
+from ui.app.once import Once
+from ui.app.passphrase import Gate, passphrase_file
+from ui.app.problems import in_words
+from ui.app.runs import adapters
 
 # A select box shows None as nothing chosen.
 _SHIPPED = "shipped"
@@ -21,26 +26,40 @@ _SHIPPED = "shipped"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and how it is being answered."""
+    """One question and how it is being answered.
+
+    Attributes:
+        job: The question on its way, together with the one it leans on.
+        lane: Where it waits.
+        choice: How it is answered.
+        asked: The question as typed.
+    """
 
     job: Job
     lane: Lane
     choice: Choice
+    asked: str
 
 
-@st.cache_resource(show_spinner=False)
-def engine() -> Engine:
-    """Returns the engine of this process."""
+def _open_engine() -> Engine:
     return Engine(Path(os.environ.get("DOBAE_KB", "kb")))
 
 
-@st.cache_resource(show_spinner=False)
-def feedback() -> FeedbackStore:
-    """Returns the store of verdicts of this process."""
+def _open_feedback() -> FeedbackStore:
     from platformdirs import user_data_path
 
     path = os.environ.get("DOBAE_FEEDBACK") or user_data_path("dobae") / "feedback.sqlite"
     return FeedbackStore(Path(path), int(os.environ.get("DOBAE_FEEDBACK_DAYS", "90")))
+
+
+def _open_gate() -> Gate:
+    return Gate(passphrase_file())
+
+
+# Of the process, not of a session, and made by whoever comes first: the server itself, before any visitor.
+engine = Once(_open_engine)
+feedback = Once(_open_feedback)
+gate = Once(_open_gate)
 
 
 def language() -> str:
@@ -61,33 +80,44 @@ def settings() -> Choice:
         st.subheader(say("settings"))
         generator = st.selectbox(
             say("generator"),
-            ["extractive", "smollm2"],
-            format_func=lambda spec: say("extractive") if spec == "extractive" else label(spec),
+            ["extractive", *models()],
+            format_func=lambda spec: say("extractive") if spec == "extractive" else spec,
             key="generator",
         )
         quoting = generator == "extractive"
-        adapter = st.selectbox(
-            say("adapter"),
-            [_SHIPPED, NO_ADAPTER],
-            format_func=lambda name: say("adapter_none" if name == NO_ADAPTER else "adapter_default"),
-            disabled=quoting,
-            key="adapter",
-        )
-        retrieval = st.toggle(
-            say("retrieval"), value=True, help=say("retrieval_help"), disabled=quoting, key="retrieval"
-        )
+        adapter, retrieval = _SHIPPED, True
+        if not quoting:
+            adapter = st.selectbox(
+                say("adapter"),
+                [_SHIPPED, NO_ADAPTER, *map(str, adapters(generator))],
+                format_func=_adapter_name,
+                key="adapter",
+            )
+            retrieval = st.toggle(say("retrieval"), value=True, help=say("retrieval_help"), key="retrieval")
         top_k = st.slider(say("top_k"), 1, 10, 3, key="top_k")
         st.caption(say("caution"))
-    bare = adapter == NO_ADAPTER and not quoting
-    return Choice(generator, NO_ADAPTER if bare else None, retrieval or quoting, top_k)
+    return Choice(generator, None if adapter == _SHIPPED else adapter, retrieval, top_k)
 
 
-def start(question: str, choices: Sequence[Choice]) -> list[Turn]:
-    """Queues a question once for each choice; a full queue is said on the page."""
+def _adapter_name(adapter: str) -> str:
+    if adapter == _SHIPPED:
+        return say("adapter_default")
+    return say("adapter_none") if adapter == NO_ADAPTER else Path(adapter).parent.name
+
+
+def start(question: str, choices: Sequence[Choice], *, before: str | None = None) -> list[Turn]:
+    """Queues a question once for each choice; a full queue is said on the page.
+
+    Args:
+        question: As typed.
+        choices: How to answer it.
+        before: The question answered before it, on which it may lean.
+    """
+    whole = continued(question, before)
     turns: list[Turn] = []
     try:
         for choice in choices:
-            turns.append(Turn(*engine().ask(question, choice, language()), choice))  # noqa: PERF401 - a full queue keeps the turns before it
+            turns.append(Turn(*engine().ask(whole, choice, language()), choice, question))  # noqa: PERF401 - a full queue keeps the turns before it
     except QueueFullError:
         for turn in turns:
             turn.job.cancel()
@@ -106,5 +136,5 @@ def show_outcome(job: Job) -> bool:
         if job.error.startswith("question "):
             st.warning(say("question_bad", limit=f"{MAX_QUESTION_CHARS:,}"))
         else:
-            st.error(say("failed", reason=label(job.error)))
+            st.error(say("failed", reason=label(in_words(job.error, say))))
     return job.answer is not None

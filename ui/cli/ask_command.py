@@ -53,6 +53,14 @@ def ask(
     quantization: Annotated[
         str | None, typer.Option("--quantization", help="nf4: load the model in 4 bits (CUDA).")
     ] = None,
+    quote: Annotated[
+        bool | None,
+        typer.Option(
+            "--quote/--free",
+            help="A local model answers in whole sentences of its examples only, or in its own words. "
+            "smollm2 with its adapter quotes by default.",
+        ),
+    ] = None,
     top_k: TopKOption = 3,
     device: Annotated[str | None, typer.Option("--device", help="Device of a local model: cpu, cuda, ...")] = None,
     encoder: EncoderOption = None,
@@ -82,7 +90,9 @@ def ask(
     from rag.generators.spec import make_generator
     from rag.pipeline import PipelineSettings, QAPipeline
 
-    model = make_generator(generator, adapter=adapter, base_url=base_url, device=device, quantization=quantization)
+    model = make_generator(
+        generator, adapter=adapter, base_url=base_url, device=device, quantization=quantization, quote=quote
+    )
     retriever = None if no_retrieval else open_retriever(kb, encoder, encoder_device, batch_size, example)
     settings = PipelineSettings(top_k=top_k, split=not no_split, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)

@@ -84,7 +84,12 @@ def augment(
 ) -> None:
     """Grow FILE's data with a chat model; every candidate is filtered, and a person approves before it is indexed."""
     from data.errors import InputError
+    from data.writers import check_target
 
+    inputs = (file, held_out, from_urls, registers, approve)
+    for target, option in ((out, "--out"), (review, "--review"), (journal, "--journal")):
+        if target is not None:
+            check_target(target, inputs, option)
     if approve is not None or registers is not None:
         if approve is not None and registers is not None:
             raise InputError("--approve and --registers are separate steps; give one of them")

@@ -35,16 +35,22 @@ def audit(
 ) -> None:
     """Say what FILE holds and what is probably wrong with it; FILE itself is only read."""
     from data.errors import InputError
+    from data.writers import can_be_written
     from index.audit.auditing import audit_file
     from index.audit.report import summary, write_report
     from index.encoders.base import make_encoder
 
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a directory with --out")
+    if not can_be_written(out):  # said now, and not after the minutes that an audit takes
+        raise InputError(f"{out}: cannot be written; choose another --out")
     model = make_encoder(encoder_settings(encoder, device, batch_size))
     with progress_bar("auditing") as progress:
         result = audit_file(file, model, out, against=against, tokenizer=tokenizer, progress=progress)
-    suspects, kept = write_report(result, out)
+    try:
+        suspects, kept = write_report(result, out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
     for line in (*result.file.result.notes, *result.notes):
         note(line)
     if kept:

@@ -33,6 +33,7 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a knowledge base from CSV or JSONL files; an existing one is kept as NAME.previous."""
+    from data.errors import InputError
     from data.readers import read_all
     from data.writers import check_rejects_target, write_rejects
     from index.building import build_knowledge_base
@@ -48,7 +49,13 @@ def build(
     with progress_bar("encoding questions") as progress:
         manifest = build_knowledge_base(kb, result.groups, model, progress=progress)
     if result.rejects:
-        write_rejects(target, result.rejects)
+        try:
+            write_rejects(target, result.rejects)
+        except OSError as error:
+            raise InputError(
+                f"{target}: cannot be written ({error.strerror}); {kb} is built, its rejected rows are not listed; "
+                "name another file with --rejects"
+            ) from error
         first = result.rejects[0]
         note(
             f"{len(result.rejects)} rows rejected, see {target}; first: {first.file}, line {first.line}: {first.reason}"

@@ -40,7 +40,13 @@ def join(
     from data.errors import InputError
     from data.joining import join_groups, read_ids, write_joined
     from data.readers import read_groups
+    from data.writers import check_target
 
+    # Two files, so that training on one of them cannot meet a held-out question by oversight.
+    held_out_target = held_out_out or out.with_name(f"{out.stem}.held_out{out.suffix or '.jsonl'}")
+    inputs = (file, held_out, links)
+    check_target(out, inputs)
+    check_target(held_out_target, (*inputs, out), "--held-out-out")
     result = read_groups(file)
     for line in result.notes:
         note(line)
@@ -51,8 +57,6 @@ def join(
     made = join_groups(result.groups, count=count, seed=seed, held_out=kept_back, links=_pairs(links) if links else ())
     for line in made.notes:
         note(line)
-    # Two files, so that training on one of them cannot meet a held-out question by oversight.
-    held_out_target = held_out_out or out.with_name(f"{out.stem}.held_out{out.suffix or '.jsonl'}")
     targets = [(out, False), *([(held_out_target, True)] if kept_back else [])]
     for target, side in targets:
         try:

@@ -21,8 +21,10 @@ def split(
     from data.errors import InputError
     from data.readers import read_groups
     from data.split import split_groups
-    from data.writers import write_groups_jsonl, write_rejects
+    from data.writers import check_target, write_groups_jsonl, write_rejects
 
+    for name in ("train.jsonl", "held_out.jsonl", "rejects.csv"):
+        check_target(out / name, (file,))
     result = read_groups(file)
     for line in result.notes:
         note(line)

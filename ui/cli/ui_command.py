@@ -1,20 +1,29 @@
-"""`dobae ui`: the page in a browser."""
+"""`dobae ui`: the page in a browser, and the passphrase of its keeper."""
 
 import os
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ui.cli.options import DEFAULT_KB, KbOption
+from ui.cli.progress import note
+
+app = typer.Typer(help="Open the page in a browser (`dobae ui`).", rich_markup_mode=None)
 
 
+@app.callback(invoke_without_command=True)
 def ui(
+    context: typer.Context,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = 8501,
     headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
     kb: KbOption = DEFAULT_KB,
 ) -> None:
-    """Open the page for asking and comparing."""
+    """Open the page for asking, comparing and keeping the base."""
+    if context.invoked_subcommand is not None:
+        return
     from index.manifest import read_manifest
 
     read_manifest(kb)  # A missing base is said here, in one line, rather than in the browser.
@@ -27,8 +36,41 @@ def ui(
         "server.headless": str(headless).lower(),
         "server.address": "127.0.0.1",
         "server.fileWatcherType": "none",
+        "server.maxUploadSize": 20,  # MB
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "viewer",
+        # Streamlit's own colours leave small grey text and red buttons below the contrast people need (WCAG AA).
+        "theme.light.textColor": "#0b0c10",
+        "theme.light.primaryColor": "#115e59",
+        "theme.dark.primaryColor": "#2dd4bf",
     }
+    threading.Thread(target=_warm_up, daemon=True, name="dobae-warm-up").start()
     cli.main(["run", str(page), *(f"--{name}={value}" for name, value in options.items())], standalone_mode=False)
+
+
+@app.command()
+def passphrase(
+    from_stdin: Annotated[bool, typer.Option("--stdin", help="Read one line from standard input; do not ask.")] = False,
+) -> None:
+    """Set the passphrase that opens the pages that change the base."""
+    from ui.app.passphrase import passphrase_file, set_passphrase
+
+    if from_stdin:
+        given = sys.stdin.readline().rstrip("\r\n")
+    else:
+        given = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    path = passphrase_file()
+    set_passphrase(path, given)
+    note(f"the passphrase's hash is in {path}; who had entered must enter again")
+
+
+def _warm_up() -> None:
+    """Loads the base before the first visitor comes; what fails is said to the visitor."""
+    from data.errors import DobaeError
+    from ui.app.session import engine
+
+    try:
+        engine()
+    except DobaeError as error:
+        note(f"dobae: {error}")

@@ -8,11 +8,12 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from zlib import crc32
+
+from tests.chat_server import ChatHandler, ChatServer, serving
 
 Script = Callable[[str, int], str]
 """(the first user message, how often it was asked before) -> the reply's text."""
@@ -60,51 +61,11 @@ def korean_script(message: str, _times: int) -> str:
     return json.dumps({"answers": [f"{said}.{ending}" for ending in _ENDINGS]}, ensure_ascii=False)
 
 
-class ScriptedServer(ThreadingHTTPServer):
-    """Answers `/v1/chat/completions` without streaming.
+class _Handler(ChatHandler):
+    server: "ScriptedServer"
 
-    Attributes:
-        script: What is said.
-        troubles: Number of a request, from 1 -> "429", "quota", "500", "401", "timeout", "disconnect", "refuse" or
-            "bad_json"; `every` repeats the table after so many requests.
-        every: Length of the table of troubles; 0 plays it once.
-        delay: Seconds before each reply.
-        usage: Whether replies name their tokens.
-        requests: The first user messages received.
-        bodies: The whole requests.
-    """
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.script: Script = korean_script
-        self.troubles: dict[int, str] = {}
-        self.every = 0
-        self.delay = 0.0
-        self.usage = True
-        self.requests: list[str] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.guard = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-    def trouble_of(self, number: int) -> str:
-        return self.troubles.get((number - 1) % self.every + 1 if self.every else number, "")
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of clients that are killed."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: ScriptedServer
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def do_POST(self) -> None:  # noqa: N802 (the base class names it so)
+        body = self.body()
         message = body["messages"][1]["content"]  # the first request, also where a bad reply is asked for again
         with self.server.guard:
             times = self.server.requests.count(message)
@@ -114,25 +75,23 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(self.server.delay)
         match trouble:
             case "401" | "500":
-                self._send(int(trouble), {"error": {"message": "no", "type": "test", "code": None}})
+                self.fail(int(trouble), "no")
             case "429":
-                self._send(429, {"error": {"message": "slow down", "type": "test", "code": "rate_limit_exceeded"}})
+                self.fail(429, "slow down", "rate_limit_exceeded")
             case "quota":
-                self._send(
-                    429, {"error": {"message": "quota", "type": "insufficient_quota", "code": "insufficient_quota"}}
-                )
+                self.fail(429, "quota", "insufficient_quota")
             case "timeout":
                 time.sleep(1.5)
                 self.close_connection = True
             case "disconnect":
-                self._send(200, self._completion(body, self.server.script(message, times), "stop"), cut=True)
+                self.send_json(200, self._completion(body, self.server.script(message, times), "stop"), cut=True)
             case "refuse":
-                self._send(200, self._completion(body, "죄송합니다. 그 요청은 도와드릴 수 없습니다.", "stop"))
+                self.send_json(200, self._completion(body, "죄송합니다. 그 요청은 도와드릴 수 없습니다.", "stop"))
             case "bad_json":
                 text = self.server.script(message, times)
-                self._send(200, self._completion(body, text[: len(text) // 2], "length"))
+                self.send_json(200, self._completion(body, text[: len(text) // 2], "length"))
             case _:
-                self._send(200, self._completion(body, self.server.script(message, times), "stop"))
+                self.send_json(200, self._completion(body, self.server.script(message, times), "stop"))
 
     def _completion(self, body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
@@ -146,29 +105,38 @@ class _Handler(BaseHTTPRequestHandler):
             }
         return completion
 
-    def _send(self, status: int, value: dict[str, Any], *, cut: bool = False) -> None:
-        content = json.dumps(value, ensure_ascii=False).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if cut:
-            self.close_connection = True
-            content = content[: len(content) // 2]
-        self.wfile.write(content)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class names it so)
-        """Keeps the test's output clean."""
+class ScriptedServer(ChatServer):
+    """Answers without streaming.
+
+    Attributes:
+        script: What is said.
+        troubles: Number of a request, from 1 -> "429", "quota", "500", "401", "timeout", "disconnect", "refuse" or
+            "bad_json"; `every` repeats the table after so many requests.
+        every: Length of the table of troubles; 0 plays it once.
+        delay: Seconds before each reply.
+        usage: Whether replies name their tokens.
+        requests: The first user messages received.
+        bodies: The whole requests.
+    """
+
+    handler = _Handler
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.script: Script = korean_script
+        self.troubles: dict[int, str] = {}
+        self.every = 0
+        self.delay = 0.0
+        self.usage = True
+        self.requests: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.guard = threading.Lock()
+
+    def trouble_of(self, number: int) -> str:
+        return self.troubles.get((number - 1) % self.every + 1 if self.every else number, "")
 
 
-@contextmanager
-def running() -> Iterator[ScriptedServer]:
+def running() -> AbstractContextManager[ScriptedServer]:
     """Serves on a free port of this machine for the length of a block."""
-    with ScriptedServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving(ScriptedServer())

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scripted_server import ScriptedServer, running
+from tests.training.augment.scripted_server import ScriptedServer, running
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 20

@@ -1,36 +1,9 @@
-"""The pages through Streamlit's own test runner, with a base and an engine that are ours."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""The pages through Streamlit's own test runner, as visitors use them."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from data.types import QAGroup
-from index.building import build_knowledge_base
-from index.encoders.base import HashEncoder
-from index.knowledge_base import open_knowledge_base
-from index.retriever import Retriever
-from ui.app import engine as engine_module
-from ui.app import session
-
-MAIN = Path(engine_module.__file__).parent / "main.py"
 ATTACK = "<img src=x onerror=alert(1)> ![x](http://evil.example/x)"
-
-
-@pytest.fixture
-def page(tmp_path: Path, groups: tuple[QAGroup, ...], monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    encoder = HashEncoder()
-    build_knowledge_base(tmp_path / "kb", groups, encoder)
-    retriever = Retriever(open_knowledge_base(tmp_path / "kb", encoder))
-    monkeypatch.setattr(engine_module, "open_retriever", lambda *_: retriever)
-    monkeypatch.setenv("DOBAE_FEEDBACK", str(tmp_path / "feedback.sqlite"))
-    session.engine.clear()
-    session.feedback.clear()
-    yield AppTest.from_file(str(MAIN), default_timeout=60)
-    session.feedback().close()
-    session.engine.clear()
-    session.feedback.clear()
 
 
 def _answered(page: AppTest) -> AppTest:
@@ -76,3 +49,18 @@ def test_english_is_a_switch(page: AppTest) -> None:
     page.button(key="language").click().run()
     assert not page.exception
     assert page.title[0].value == "Dobae answers"
+
+
+def test_a_question_that_leans_on_the_one_before_is_asked_with_it(page: AppTest) -> None:
+    page.run()
+    page.chat_input[0].set_value("몰딩 틈은 어떻게 메우나요?").run()
+    _answered(page)
+    page.chat_input[0].set_value("그걸 안 하면 어떻게 되나요?").run()
+    _answered(page)
+    page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
+    _answered(page)
+    first, leaning, other = page.session_state["turns"]
+    assert "몰딩" in leaning.job.question
+    assert leaning.asked == "그걸 안 하면 어떻게 되나요?"
+    assert other.job.question == other.asked
+    assert first.job.question == first.asked

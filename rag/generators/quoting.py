@@ -1,0 +1,134 @@
+"""Decoding that can only quote: sentences of the examples, each with its marker, or the refusal.
+
+A small model copies with slips: it joins the head of one sentence to the tail of another. Here it does what it was
+taught to do, choosing which example answers, how far, or that none does; at every step only those tokens are allowed
+with which some quotation goes on, so that each sentence is a stored one by construction. Tokens that leave no choice
+are fed together with the next step.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any
+
+from data.chat import row_ids
+from data.prompts import REFUSAL, cited_sentences
+from rag.generators.base import GenerationRequest
+from rag.generators.decoding import Decoding, torch_threads
+
+_MANY = 16
+"""Tokens from which a step is worth the threads that read a prompt."""
+
+
+@dataclass(slots=True)
+class Quotations:
+    """A node of the tree of all answers that may be given, from the tokens so far.
+
+    Attributes:
+        after: What may follow, by token.
+        ends: Whether the answer may end here.
+    """
+
+    after: dict[int, "Quotations"] = field(default_factory=dict)
+    ends: bool = False
+
+    @classmethod
+    def of(cls, answers: Iterable[Sequence[int]]) -> "Quotations":
+        """Grows the tree of these answers, given as token ids."""
+        root = cls()
+        for answer in answers:
+            node = root
+            for token in answer:
+                node = node.after.setdefault(token, cls())
+            node.ends = True
+        return root
+
+    def forced(self, limit: int) -> tuple[list[int], "Quotations"]:
+        """Returns the tokens that must follow, at most `limit`, and the node where there is a choice or an end."""
+        tokens: list[int] = []
+        node = self
+        while len(node.after) == 1 and not node.ends and len(tokens) < limit:
+            ((token, node),) = node.after.items()
+            tokens.append(token)
+        return tokens, node
+
+
+def quotations(
+    tokenizer: Any, prompt: Sequence[int], request: GenerationRequest, stop_ids: frozenset[int]
+) -> Quotations:
+    """Makes the tree of answers to one request, in the tokens that training would have taught.
+
+    An answer is the refusal; the first sentences of one example; or a whole example and the first sentences of another.
+
+    Args:
+        tokenizer: The model's.
+        prompt: Token ids of the request's messages.
+        request: With at least one example.
+        stop_ids: Tokens that end an answer.
+    """
+    sentences = [cited_sentences(hit.answer, marker) for marker, hit in enumerate(request.examples, 1)]
+    texts = [REFUSAL]
+    for own in sentences:
+        texts += [" ".join(own[:count]) for count in range(1, len(own) + 1)]
+    for first, second in permutations(sentences, 2):
+        texts += [" ".join((*first, *second[:count])) for count in range(1, len(second) + 1)]
+    answers = []
+    for text in texts:
+        _, row = row_ids(tokenizer, request.messages, text)
+        answer = row[len(prompt) :]
+        end = next((place for place, token in enumerate(answer) if token in stop_ids), len(answer))
+        answers.append(answer[:end])
+    return Quotations.of(answers)
+
+
+def quoted_spans(
+    model: Any,
+    prompt: Sequence[int],
+    allowed: Quotations,
+    *,
+    stop_ids: frozenset[int],
+    max_new_tokens: int,
+    decoding: Decoding,
+    step_lock: Callable[[], AbstractContextManager[Any]],
+) -> Iterator[list[int]]:
+    """Yields the quotation that the model finds likeliest, choice by choice, in spans of one or more tokens.
+
+    Args:
+        model: A causal language model in eval mode.
+        prompt: Token ids, at least one.
+        allowed: The answers that may be given.
+        stop_ids: Tokens that end an answer.
+        max_new_tokens: Upper bound on the tokens yielded.
+        decoding: Threads.
+        step_lock: Entered around each forward pass, so that two answers share one model fairly.
+    """
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.config)
+    unread, node, left = list(prompt), allowed, max_new_tokens
+    while True:
+        span, node = node.forced(left)
+        if span:
+            yield span
+        unread += span
+        left -= len(span)
+        if left == 0 or not node.after:
+            return
+        threads = decoding.prefill_threads if len(unread) >= _MANY else decoding.decode_threads
+        with step_lock(), torch_threads(threads):
+            choice = _likeliest(model, cache, unread, [*node.after, *(stop_ids if node.ends else ())])
+        if choice not in node.after:
+            return
+        yield [choice]
+        unread, node, left = [choice], node.after[choice], left - 1
+
+
+def _likeliest(model: Any, cache: Any, tokens: list[int], options: list[int]) -> int:
+    """Feeds tokens through the model and returns the option it gives the highest score."""
+    import torch
+
+    with torch.inference_mode():
+        ids = torch.tensor([tokens], device=model.device)  # (1, n)
+        logits = model(input_ids=ids, use_cache=True, logits_to_keep=1, cache=cache).logits[0, -1]  # (v)
+        return options[int(logits[torch.tensor(options, device=logits.device)].argmax())]

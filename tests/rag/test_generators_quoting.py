@@ -1,0 +1,118 @@
+"""Whatever a model would like to say, a quoting one says whole sentences of its examples, cited, or refuses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.chat import prompt_ids
+from data.prompts import REFUSAL, cited_sentences
+from data.types import Hit
+from rag.generators.base import GenerationRequest
+from rag.generators.decoding import Decoding
+from rag.generators.quoting import Quotations, quotations, quoted_spans
+from rag.generators.transformers_model import TransformersGenerator
+
+ONE_THREAD = Decoding(prefill_threads=1, decode_threads=1)
+QUESTIONS = ("벽지가 들떠요", "이음매가 보여요", "곰팡이 냄새", "왜 그런가요?", "습기", "도배 다시")
+
+
+def allowed_texts(hits: tuple[Hit, ...]) -> set[str]:
+    """Every answer that may be given, written out."""
+    cited = [cited_sentences(hit.answer, number) for number, hit in enumerate(hits, 1)]
+    starts = {" ".join(own[:count]) for own in cited for count in range(1, len(own) + 1)}
+    pairs = {" ".join((*own, *other[:count])) for own in cited for other in cited for count in range(1, len(other) + 1)}
+    return {REFUSAL, *starts, *pairs}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_answer_is_a_quotation(tiny_folder: Path, hits: tuple[Hit, ...], question: str) -> None:
+    generator = TransformersGenerator(str(tiny_folder), device="cpu", decoding=ONE_THREAD, quote=True)
+    request = GenerationRequest.of(question, hits)
+    answer = "".join(generator.stream(request))
+    assert answer in allowed_texts(hits)
+    assert generator.generate_batch([request]) == [answer]
+    free = TransformersGenerator(str(tiny_folder), device="cpu", decoding=ONE_THREAD)
+    assert "".join(free.stream(request)) not in allowed_texts(hits)
+
+
+def test_without_examples_a_quoting_model_answers_freely(tiny_folder: Path) -> None:
+    request = GenerationRequest.of("벽지가 들떠요", None, 20)
+    answers = [
+        "".join(TransformersGenerator(str(tiny_folder), device="cpu", decoding=ONE_THREAD, quote=quote).stream(request))
+        for quote in (True, False)
+    ]
+    assert answers[0] == answers[1] != ""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("limit", [400, 5])
+def test_each_choice_is_the_models_own_among_what_is_allowed(
+    tiny_model: Any, tiny_tokenizer: Any, hits: tuple[Hit, ...], question: str, limit: int
+) -> None:
+    request = GenerationRequest.of(question, hits)
+    prompt = prompt_ids(tiny_tokenizer, request.messages)
+    stop = frozenset({tiny_tokenizer.eos_token_id})
+    allowed = quotations(tiny_tokenizer, prompt, request, stop)
+    steps = 0
+
+    @contextmanager
+    def counted() -> Iterator[None]:
+        nonlocal steps
+        steps += 1
+        yield
+
+    spans = quoted_spans(
+        tiny_model,
+        prompt,
+        allowed,
+        stop_ids=stop,
+        max_new_tokens=limit,
+        decoding=ONE_THREAD,
+        step_lock=counted,
+    )
+    found = [token for span in spans for token in span]
+    expected, choices = one_token_at_a_time(tiny_model, prompt, allowed, stop, limit)
+    assert found == expected
+    assert steps == choices < len(expected)
+
+
+def one_token_at_a_time(
+    model: Any, prompt: list[int], node: Quotations, stop: frozenset[int], limit: int
+) -> tuple[list[int], int]:
+    """The same choices without a cache or skipped steps; also how many places left a choice."""
+    import torch
+
+    tokens: list[int] = []
+    choices = 0
+    while len(tokens) < limit and node.after:
+        options = [*node.after, *(stop if node.ends else ())]
+        choices += len(options) > 1
+        with torch.inference_mode():
+            logits = model(torch.tensor([[*prompt, *tokens]])).logits[0, -1]
+        best = max(options, key=lambda option: float(logits[option]))
+        if best not in node.after:
+            break
+        tokens.append(best)
+        node = node.after[best]
+    return tokens, choices
+
+
+def test_text_that_looks_like_a_marker_is_quoted_as_shown(
+    tiny_model: Any, tiny_tokenizer: Any, hits: tuple[Hit, ...]
+) -> None:
+    request = GenerationRequest.of("벽지", (replace(hits[0], answer="그림 [9]를 보세요.\n<|im_end|>끝입니다."),))
+    prompt = prompt_ids(tiny_tokenizer, request.messages)
+    node, texts = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id})), []
+
+    def walk(node: Quotations, tokens: list[int]) -> None:
+        if node.ends:
+            texts.append(tiny_tokenizer.decode(tokens))
+        for token, after in node.after.items():
+            walk(after, [*tokens, token])
+
+    walk(node, [])
+    assert sorted(texts) == sorted({REFUSAL, "그림 (9)를 보세요. [1]", "그림 (9)를 보세요. [1] 끝입니다. [1]"})

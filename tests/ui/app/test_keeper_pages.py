@@ -1,0 +1,170 @@
+"""데이터, 평가 and 학습, as the keeper uses them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from data.types import QAGroup
+from index.encoders.base import HashEncoder
+from rag.evaluation.running import SCHEMA
+from tests.ui.app.conftest import turn_to
+from ui.app import data_page, runs, session, worker
+
+
+def _said(page: AppTest) -> str:
+    return " ".join(element.value for element in (*page.success, *page.info, *page.warning, *page.error))
+
+
+@pytest.mark.parametrize("name", ["data", "evaluation", "training"])
+def test_without_the_keeper_the_page_stays_closed(page: AppTest, name: str) -> None:
+    page.run()
+    turn_to(page, name)
+    assert page.code[0].value == "dobae ui passphrase"
+    assert not page.selectbox
+    assert len(page.title) == 1
+
+
+def test_a_plan_that_does_not_fit_comes_with_a_proposal(entered: AppTest) -> None:
+    turn_to(entered, "training")
+    entered.selectbox(key="preset").set_value("t4-qwen3-8b").run()
+    assert "한도 15 GiB 안에 들어갑니다" in _said(entered)
+    entered.number_input(key="budget").set_value(6.0).run()
+    assert not entered.exception
+    assert "한도를 넘습니다" in _said(entered) or "더 작은 모델" in _said(entered)
+
+
+def test_the_bars_add_up_to_the_plan(entered: AppTest) -> None:
+    turn_to(entered, "training")
+    (chart,) = entered.get("vega_lite_chart") or entered.get("arrow_vega_lite_chart")
+    assert json.loads(chart.proto.spec)["layer"][1]["encoding"]["x"]["datum"] == 15.0
+    (table,) = entered.dataframe
+    total = sum(table.value["GiB"])
+    assert f"{total:.1f}" in _said(entered)
+
+
+class _AuditHere(runs.AuditRun):
+    """An audit in this process, with an encoder that another process could not make."""
+
+    done, failed = True, False
+
+    def __init__(self, groups: bytes, encoder: str) -> None:
+        self.folder = runs.new_folder("audit")
+        (self.folder / "base.jsonl").write_bytes(groups)
+        worker.audit(self.folder / "base.jsonl", HashEncoder(), self.folder, self.folder)
+
+
+def test_an_audit_shows_what_the_base_holds(
+    entered: AppTest, groups: tuple[QAGroup, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data_page, "AuditRun", _AuditHere)
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    keeping = session.engine().keeping
+    keeping.change(groups[2], replace(groups[2], questions=(groups[0].questions[0],)), "이장판")
+    turn_to(entered, "data")
+    entered.button(key="audit_start").click().run()
+    assert not entered.exception
+    assert [metric.value for metric in entered.metric][:3] == ["3", "5", "6"]
+    (table,) = entered.dataframe
+    assert "다른 사례와 겹침" in set(table.value["까닭"])
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path / "runs"))
+
+    def write(name: str, cosine: float) -> None:
+        value = {"value": cosine, "low": cosine - 0.1, "high": cosine + 0.1}
+        report = {
+            "schema": SCHEMA,
+            "metric_encoder": {"name": "x", "proxy": True, "fingerprint": "x"},
+            "prompt": {},
+            "files": {},
+            "arms": {"extractive": {}},
+            "protocols": {"paraphrase": {"asked": 2}},
+            "means": {"extractive": {"paraphrase": {"questions": 2, "metrics": {"cosine": value}}}},
+            "coverage": {"extractive": {"paraphrase": {"points": [[0.5, cosine], [1.0, cosine - 0.1]]}}},
+            "questions": [
+                {
+                    "id": str(number),
+                    "protocol": "paraphrase",
+                    "cluster": str(number),
+                    "scores": {"extractive": {"cosine": cosine}},
+                }
+                for number in range(2)
+            ],
+        }
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "report.json").write_text(json.dumps(report), "utf-8")
+
+    return write
+
+
+def test_reports_are_plotted_and_two_of_them_compared(
+    entered: AppTest, reports: Callable[[str, float], None], tmp_path: Path
+) -> None:
+    reports("before", 0.5)
+    reports("after", 0.75)
+    turn_to(entered, "evaluation")
+    assert len(entered.get("vega_lite_chart") or entered.get("arrow_vega_lite_chart")) == 3
+    entered.selectbox(key="run").set_value(tmp_path / "runs" / "after").run()
+    entered.selectbox(key="run_against").set_value(tmp_path / "runs" / "before").run()
+    assert not entered.exception
+    (table,) = entered.dataframe
+    assert list(table.value["바뀐 정도"]) == [0.25]
+
+
+def test_a_report_of_another_version_is_explained(entered: AppTest, tmp_path: Path, reports: object) -> None:
+    (tmp_path / "runs" / "old").mkdir(parents=True)
+    (tmp_path / "runs" / "old" / "report.json").write_text('{"schema": "older"}')
+    turn_to(entered, "evaluation")
+    assert "처리하지 못했습니다" in _said(entered)
+
+
+def test_losses_are_read_as_the_run_says_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    said = "step 1/2: loss 0.9671, learning rate 0\nsomething else\nstep 2/2: held-out loss 0.25\n"
+
+    def begun(self: runs.Command, module: str, arguments: list[str], folder: Path) -> None:
+        self.folder, self._log = folder, folder / "page.log"
+        self._log.write_text(said)
+
+    monkeypatch.setattr(runs.Command, "__init__", begun)
+    assert runs.TrainingRun("tiny", 8).losses() == [{"step": 1, "loss": 0.9671}, {"step": 2, "eval_loss": 0.25}]
+
+
+def test_only_adapters_of_the_model_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    for name, base in (("mine", "smollm2"), ("other", "Qwen/Qwen3-8B"), ("half", "smollm2")):
+        folder = tmp_path / name / "adapter"
+        folder.mkdir(parents=True)
+        (folder / "adapter_config.json").write_text("{}")
+        (folder / "dobae_adapter.json").write_text(json.dumps({"base_model": base}))
+        if name != "half":
+            (folder / "adapter_model.safetensors").write_bytes(b"")
+    assert runs.adapters("smollm2") == [tmp_path / "mine" / "adapter"]
+
+
+def test_a_command_beside_the_page_says_how_it_ended(tmp_path: Path) -> None:
+    command = runs.Command("ui.cli.main", ["train", "no-such-preset"], tmp_path)
+    assert command.wait(120)
+    assert command.failed
+    assert "no-such-preset" in command.error
+
+
+@pytest.mark.integration
+def test_an_evaluation_beside_the_page_tells_its_share_and_leaves_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    run = runs.EvaluationRun("smoke")
+    shares = set()
+    while not run.wait(0.05):
+        shares.add(run.share)
+    assert not run.failed, run.last_line()
+    assert len(shares) > 2
+    assert json.loads((run.folder / "report.json").read_text("utf-8"))["name"] == "smoke"

@@ -1,0 +1,224 @@
+"""지식베이스: the keeper looks, changes, takes back, uploads, downloads, and turns feedback into examples."""
+
+import streamlit as st
+
+from data.errors import DobaeError
+from data.types import QAGroup
+from ui.app.feedback import FeedbackError, Waiting
+from ui.app.group_form import edit_form, new_form
+from ui.app.keeping import Keeping
+from ui.app.login import keeper
+from ui.app.markup import block, highlighted, label
+from ui.app.problems import in_words
+from ui.app.session import engine, feedback, say
+from ui.app.upload import upload
+
+PAGE = 20
+"""Examples on one page of the list."""
+
+HISTORY = 50
+"""Revisions shown."""
+
+SECTIONS = ("browse", "new", "upload", "history", "queue", "download")
+
+
+def show() -> None:
+    """Draws the page, or the entrance to it."""
+    who = keeper()
+    if who is None:
+        return
+    keeping = engine().keeping
+    state = st.session_state
+    st.title(say("knowledge"))
+    now = keeping.store.state()
+    st.caption(say("kb_intro", groups=f"{now.groups:,}", revision=now.revision))
+    if said := state.pop("kb_said", None):
+        st.success(said)
+    if wanted := state.pop("kb_go", None):
+        state.kb_section = wanted
+    state.setdefault("kb_section", "browse")
+    waiting = _waiting()
+    section = st.segmented_control(
+        say("knowledge"),
+        SECTIONS,
+        required=True,
+        key="kb_section",
+        label_visibility="collapsed",
+        format_func=lambda name: (
+            say("kb_queue_count", count=len(waiting)) if name == "queue" and waiting else say(f"kb_{name}")
+        ),
+    )
+    if section == "browse":
+        _browse(keeping, who.name)
+    elif section == "new":
+        _new(keeping, who.name)
+    elif section == "upload":
+        upload(keeping, who.name)
+    elif section == "history":
+        _history(keeping, who.name)
+    elif section == "queue":
+        _queue(waiting)
+    else:
+        _download(keeping)
+
+
+def _waiting() -> list[Waiting]:
+    try:
+        return feedback().waiting()
+    except FeedbackError:
+        st.error(say("not_stored"))
+        return []
+
+
+def _browse(keeping: Keeping, author: str) -> None:
+    state = st.session_state
+    opened = state.get("kb_opened")
+    if opened is not None:
+        st.button(say("kb_back"), key="kb_back", icon=":material/arrow_back:", on_click=_open, args=(None,))
+        group = keeping.group(opened)
+        if group is None:
+            st.info(say("kb_gone"))
+        else:
+            edit_form(keeping, group, author)
+        return
+    left, middle, right = st.columns([3, 1.3, 0.9])
+    words = left.text_input(say("kb_search"), key="kb_words", placeholder=say("kb_search_hint"), max_chars=2000)
+    names = keeping.categories()
+    category = middle.selectbox(
+        say("kb_category"),
+        [None, *names],
+        format_func=lambda name: say("kb_all") if name is None else name,
+        key="kb_category",
+    )
+    found = keeping.find(words, category)
+    if not found:
+        st.info(say("kb_none_found"))
+        return
+    pages = -(-len(found) // PAGE)
+    page = 1
+    if pages > 1:
+        page = right.number_input(f"{say('kb_page')} (1–{pages})", 1, pages, 1, key="kb_page")
+    st.caption(say("kb_found", count=f"{len(found):,}"))
+    for stored in found[(page - 1) * PAGE : page * PAGE]:
+        group = stored.group
+        with st.container(border=True):
+            st.button(
+                f"**{label(group.questions[0][:200])}**",
+                key=f"kb_open {group.id}",
+                type="tertiary",
+                on_click=_open,
+                args=(group.id,),
+            )
+            st.html(highlighted(_short(group.answers[0]), words))
+            st.caption(label(f"{group.category or say('none')} · {group.id}"))
+
+
+def _short(text: str, most: int = 160) -> str:
+    return text if len(text) <= most else f"{text[:most].rstrip()}…"
+
+
+def _open(identifier: str | None) -> None:
+    st.session_state.kb_opened = identifier
+
+
+def _new(keeping: Keeping, author: str) -> None:
+    wanted: Waiting | None = st.session_state.get("kb_from")
+    number = new_form(keeping, author, question=wanted.question if wanted else "")
+    if number is None:
+        return
+    if wanted is not None:
+        feedback().settle(wanted.number)
+        st.session_state.pop("kb_from")
+    st.session_state.kb_said = say("kb_added", revision=number)
+    st.session_state.kb_go = "queue" if wanted else "browse"
+    st.rerun()
+
+
+def _history(keeping: Keeping, author: str) -> None:
+    for revision in keeping.history(HISTORY):
+        counts = {
+            "added": sum(change.before is None for change in revision.changes),
+            "removed": sum(change.after is None for change in revision.changes),
+        }
+        counts["updated"] = len(revision.changes) - sum(counts.values())
+        head = say(
+            "kb_revision",
+            number=revision.number,
+            action=say(f"kb_action_{revision.action}") + (f" ({revision.undoes})" if revision.undoes else ""),
+            author=revision.author,
+            time=when(revision.time),
+        )
+        with st.expander(label(head)):
+            if not revision.changes:
+                continue
+            st.caption(say("kb_counts", **counts))
+            for change in revision.changes[:5]:
+                st.html(block(change.group_id))
+                left, right = st.columns(2)
+                for column, name, group in ((left, "kb_before", change.before), (right, "kb_after", change.after)):
+                    column.caption(say(name))
+                    column.html(block(_whole(group)))
+            if len(revision.changes) > 5:
+                st.caption(say("kb_more", count=len(revision.changes) - 5))
+            if st.button(say("kb_undo", number=revision.number), key=f"kb_undo{revision.number}"):
+                try:
+                    undone = keeping.undo(revision.number, author).revision
+                except DobaeError as error:
+                    st.error(label(in_words(error, say)))
+                else:
+                    if undone is not None:
+                        said = say("kb_undone", undone=revision.number, revision=undone.number)
+                        st.session_state.kb_said = said
+                        st.rerun()
+
+
+def _whole(group: QAGroup | None) -> str:
+    if group is None:
+        return say("kb_nothing_there")
+    return "\n".join((*group.questions, "", *group.answers, "", f"{group.category} · {group.source}"))
+
+
+def when(time: str) -> str:
+    """Returns a time of the history for people: its minute, in UTC."""
+    return f"{time[:10]} {time[11:16]} UTC"
+
+
+def _queue(waiting: list[Waiting]) -> None:
+    st.write(say("kb_queue_intro"))
+    if not waiting:
+        st.info(say("kb_queue_empty"))
+    for each in waiting:
+        with st.container(border=True):
+            st.html(block(each.question))
+            if each.reason:
+                st.html(block(say("kb_queue_reason", reason=each.reason)))
+            with st.expander(say("kb_queue_answer")):
+                st.html(block(each.answer))
+            left, right, _ = st.columns([2, 1, 3])
+            left.button(say("kb_queue_make"), key=f"kb_make{each.number}", type="primary", on_click=_make, args=(each,))
+            right.button(say("kb_queue_done"), key=f"kb_done{each.number}", on_click=_settle, args=(each.number,))
+
+
+def _make(waiting: Waiting) -> None:
+    st.session_state.kb_from = waiting
+    st.session_state.kb_go = "new"
+    st.session_state.kb_form = st.session_state.get("kb_form", 0) + 1
+
+
+def _settle(number: int) -> None:
+    feedback().settle(number)
+
+
+def _download(keeping: Keeping) -> None:
+    groups = keeping.store.state().groups
+    st.write(say("kb_download_intro", groups=f"{groups:,}"))
+    kind = st.radio(say("kb_download_kind"), [".xlsx", ".csv", ".jsonl"], key="kb_kind", horizontal=True)
+    if not st.button(say("kb_download_make"), key="kb_make_file"):
+        return
+    try:
+        raw = keeping.exported(kind)
+    except DobaeError as error:
+        st.error(label(in_words(error, say)))
+        return
+    name = f"dobae{kind}"
+    st.download_button(say("kb_download_now", name=name), raw, file_name=name, type="primary", on_click="ignore")

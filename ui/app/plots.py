@@ -1,0 +1,135 @@
+"""Vega-Lite plots of the page: what is drawn, as values. Hovering tells the numbers; texts are shown, never run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Spec = dict[str, Any]
+Rows = Sequence[dict[str, Any]]
+
+BAR_PIXELS = 26
+LEGEND_COLUMNS = 4
+LEGEND: Spec = {"orient": "bottom", "columns": LEGEND_COLUMNS, "title": None}
+# Told apart by people who see colours differently, and dark enough on white (after Okabe and Ito, and Tol).
+COLOURS = (
+    *("#115e59", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#009e73", "#7f7f7f"),
+    *("#332288", "#882255", "#999933", "#44aa99", "#661100"),
+)
+
+
+def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit: int = 0) -> Spec:
+    """Returns horizontal bars in the rows' order.
+
+    Args:
+        rows: One a bar.
+        value: Field that gives the length.
+        name: Field that names the bar.
+        colour: Field that gives the colour; bars of one name then lie one behind another.
+        limit: Characters of a name shown; 0 for all.
+    """
+    encoding: Spec = {
+        "y": {"field": name, "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": limit or 260}},
+        "x": {"field": value, "type": "quantitative", "title": value},
+        "tooltip": [{"field": field} for field in (name, colour, value) if field],
+    }
+    if colour:
+        encoding["color"] = {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND}
+        encoding["order"] = {"field": "order"}
+    bars_shown = len({row[name] for row in rows})
+    # The height given is that of the whole plot: axis, legend and all.
+    colours = len({row[colour] for row in rows}) if colour else 0
+    below = 44 + 22 * -(-colours // LEGEND_COLUMNS) + (24 if colours else 0)
+    return {
+        "data": {"values": list(rows)},
+        "mark": {"type": "bar", "color": COLOURS[0]},
+        "encoding": encoding,
+        "height": below + (40 if colours else BAR_PIXELS) * bars_shown,
+    }
+
+
+def with_limit(spec: Spec, at: float, text: str) -> Spec:
+    """Returns horizontal bars with a line that they should not reach beyond."""
+    plot = {key: value for key, value in spec.items() if key not in ("height", "data")}
+    # Told in words below every such plot; a screen reader would meet a line without a name.
+    once: Spec = {"values": [{}]}  # A mark is drawn for every row of its data.
+    line = {
+        "data": once,
+        "mark": {"type": "rule", "color": "#b00020", "size": 2, "aria": False},
+        "encoding": {"x": {"datum": at}},
+    }
+    words = {
+        "data": once,
+        "mark": {"type": "text", "align": "right", "dx": -6, "color": "#b00020", "text": text, "aria": False},
+        "encoding": {"x": {"datum": at}, "y": {"value": -8}},
+    }
+    return {"data": spec["data"], "layer": [plot, line, words], "height": spec["height"] + 16}
+
+
+def histogram(edges: Sequence[float], counts: Sequence[int], value: str, count: str) -> Spec:
+    """Returns a histogram; `edges` has one number more than `counts`."""
+    rows = [
+        {"from": start, "to": end, count: number}
+        for start, end, number in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]
+    return {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "color": COLOURS[0]},
+        "encoding": {
+            "x": {"field": "from", "type": "quantitative", "bin": {"binned": True}, "title": value},
+            "x2": {"field": "to"},
+            "y": {"field": count, "type": "quantitative", "title": count},
+            "tooltip": [{"field": "from"}, {"field": "to"}, {"field": count}],
+        },
+        "height": 200,
+    }
+
+
+def binned(values: Sequence[float], value: str, count: str, *, step: float) -> Spec:
+    """Returns a histogram of values in bins of one width."""
+    return {
+        "data": {"values": [{value: each} for each in values]},
+        "mark": {"type": "bar", "color": COLOURS[0]},
+        "encoding": {
+            "x": {"field": value, "type": "quantitative", "bin": {"step": step}, "title": value},
+            "y": {"aggregate": "count", "type": "quantitative", "title": count},
+            "tooltip": [{"field": value, "bin": {"step": step}}, {"aggregate": "count", "title": count}],
+        },
+        "height": 200,
+    }
+
+
+def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
+    """Returns points with their intervals; each row also has "low" and "high"."""
+    place = {
+        "y": {"field": name, "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}},
+        "yOffset": {"field": colour},
+        "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND},
+        "tooltip": [{"field": field, "format": ".3f"} for field in (value, "low", "high")]
+        + [{"field": name}, {"field": colour}],
+    }
+    line = {"x": {"field": "low", "type": "quantitative", "title": value}, "x2": {"field": "high"}}
+    point = {"x": {"field": value, "type": "quantitative", "scale": {"zero": False}}}
+    groups = len({row[name] for row in rows})
+    of_each = len({row[colour] for row in rows})
+    return {
+        "data": {"values": list(rows)},
+        "layer": [
+            {"mark": {"type": "rule", "size": 2, "aria": False}, "encoding": {**place, **line}},
+            {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {**place, **point}},
+        ],
+        "height": 90 + 22 * -(-of_each // LEGEND_COLUMNS) + groups * (16 * of_each + 14),
+    }
+
+
+def lines(rows: Rows, x: str, y: str, colour: str) -> Spec:
+    """Returns one line for each colour."""
+    return {
+        "data": {"values": list(rows)},
+        "mark": {"type": "line", "point": len(rows) < 60},
+        "encoding": {
+            "x": {"field": x, "type": "quantitative"},
+            "y": {"field": y, "type": "quantitative", "scale": {"zero": False}},
+            "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND},
+            "tooltip": [{"field": x}, {"field": y, "format": ".3f"}, {"field": colour}],
+        },
+        "height": 260,
+    }

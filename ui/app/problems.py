@@ -1,0 +1,77 @@
+"""Says in the page's language what the parts below say in English, for the person at the page.
+
+Errors are raised for the command line; a reader of the page needs the same fact in their language, without the mends
+that only a terminal has. What is not known here is shown as it is, after a sentence that says so.
+"""
+
+import re
+from collections.abc import Callable
+
+from data.errors import DobaeError
+
+Say = Callable[..., str]
+
+_KNOWN: tuple[tuple[str, str], ...] = (
+    # quotes a row's reason, so it stands before those
+    (r"no usable row \((?P<count>\d+) rejected", "no_usable_row"),
+    # rows of uploaded files
+    (r"question and answer are empty", "both_empty"),
+    (r"question is empty", "question_empty"),
+    (r"answer is empty", "answer_empty"),
+    (r"question holds no letter or digit", "question_no_letter"),
+    (r"has (?P<cells>\d+) cells, the header names (?P<named>\d+)", "too_many_cells"),
+    (r"not JSON", "not_json"),
+    (r"must be a list of strings|not a JSON object", "not_record"),
+    # whole files
+    (r"needs columns", "no_columns"),
+    (r"the file is empty|first sheet is empty|has no header", "file_empty"),
+    (r"is UTF-16|is neither UTF-8 nor CP949", "encoding"),
+    (r"holds zero bytes", "not_text"),
+    (r"separates its cells by", "separator"),
+    (r"column (?P<column>'.*?') stands in the header twice", "column_twice"),
+    (r", line (?P<line>\d+): broken CSV quoting", "quoting"),
+    (r"unpacks to|do not trust it|declares entities|has [\d,]+ parts", "dangerous"),
+    (r"is larger than|has more than [\d,]+ rows", "too_large"),
+    (r"is not a workbook|is a broken workbook|names a part twice|which is no table", "broken_workbook"),
+    (r"choose a file that ends in", "wrong_kind"),
+    (r"id (?P<id>'.*?') already stands .* with other content", "id_twice"),
+    # groups and edits
+    (r"id (?P<id>'.*?') is in the base already", "id_taken"),
+    (r"has changed since it was shown", "changed_meanwhile"),
+    (r"cannot be undone: group (?P<id>'.*?') has changed since", "undo_later_first"),
+    (r"is undone already", "undone_already"),
+    (r"there is no group (?P<id>'.*?') in", "no_group"),
+    (r"needs a question and an answer", "both_needed"),
+    (r"a question holds no letter or digit", "question_no_letter"),
+    (r"a text has (?P<found>[\d,]+) characters; shorten it to at most (?P<most>[\d,]+)", "text_too_long"),
+    (r"holds the character (?P<character>U\+[0-9A-F]+)", "bad_character"),
+    (r"another process is writing here", "busy_writer"),
+    (r"would lose its last group|last group", "last_group"),
+    (r"cannot be written", "not_writable"),
+    (r"is no knowledge base|no knowledge base", "no_base"),
+    # models
+    (r"run `dobae models pull`", "no_model"),
+    (r"question is not valid UTF-8|question has [\d,]+ characters", "question_long"),
+)
+_PATTERNS = tuple((re.compile(pattern), key) for pattern, key in _KNOWN)
+
+
+def in_words(problem: DobaeError | str, say: Say) -> str:
+    """Returns a problem in the page's language, as plain text.
+
+    Args:
+        problem: An error, its text, or a reject's reason; "" for a mistake of the program.
+        say: As `ui.app.session.say`.
+    """
+    text = str(problem)
+    if not text:
+        return say("problem.inside")
+    for pattern, key in _PATTERNS:
+        if found := pattern.search(text):
+            return say(f"problem.{key}", **found.groupdict())
+    return say("problem.other", text=text)
+
+
+def known_keys() -> set[str]:
+    """Returns the keys that the catalogues must have."""
+    return {key for _, key in _KNOWN} | {"inside", "other"}
