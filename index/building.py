@@ -10,10 +10,11 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,8 +23,8 @@ from data.types import QAGroup
 from index import manifest as manifests
 from index.calibration import calibrate, foreign_questions
 from index.choosing import choose_index
-from index.database import SqliteDatabase, damaged
-from index.encoders.base import Encoder, Progress
+from index.database import damaged
+from index.encoders.base import Encoder, Progress, Vectors
 from index.encoders.cache import CACHE_FILE, EmbeddingCache
 from index.examples import medoid_of_ngrams
 from index.fusion import FusionWeights
@@ -33,10 +34,18 @@ from index.korean import korean_analyzer, spelling_ngrams
 from index.lexical import LexicalIndex, WordIndexes
 from index.locking import user_name, writing
 from index.manifest import Manifest
+from index.places import MILVUS_VARIABLE, address_in, read_places
 from index.segment import KEYS_FILE, ROWS_FILE, WORD_FOLDERS
 from index.store import FILE_NAME as STORE_FILE
-from index.store import GroupStore, create_store
+from index.store import GroupStore, create_store, open_database
 from index.store_writing import bring_up_to_date
+from index.vectors import VectorIndex
+
+if TYPE_CHECKING:
+    from index.milvus import Cluster
+
+Choose = Callable[[Vectors], tuple[VectorIndex, str]]
+"""Indexes vectors, and says why in this way."""
 
 GROUP_LENGTH_NORMALISATION = 0.3
 """BM25's b for whole groups: they differ in how many references they have, which says nothing about their topic."""
@@ -86,7 +95,7 @@ def build_knowledge_base(
         if (path / CACHE_FILE).is_file():
             shutil.copyfile(path / CACHE_FILE, folder / CACHE_FILE)
         revision = _last_revision(path) + 1
-        manifest, medoids = _derive(folder, groups, range(1, len(groups) + 1), encoder, weights, progress)
+        manifest, medoids = _derive(folder, groups, range(1, len(groups) + 1), encoder, weights, choose_index, progress)
         state = create_store(folder / STORE_FILE, groups, medoids, revision, author or user_name())
         manifest = _of_state(manifest, state)
         manifest.write(folder)
@@ -118,8 +127,18 @@ def rebuild_knowledge_base(
         return derive_again(path, encoder, progress=progress)
 
 
-def derive_again(path: Path, encoder: Encoder, *, progress: Progress | None = None) -> Manifest:
-    """Does the work of `rebuild_knowledge_base` for a caller that holds the base's lock."""
+def derive_again(
+    path: Path, encoder: Encoder, *, choose: Choose | None = None, progress: Progress | None = None
+) -> Manifest:
+    """Does the work of `rebuild_knowledge_base` for a caller that holds the base's lock.
+
+    Args:
+        path: The base.
+        encoder: Encodes the questions.
+        choose: Makes the vector index, and says why this one; where the base's vectors lie now if None.
+        progress: Told how many questions are encoded.
+    """
+    choose = choose or _choice(path)
     store = open_to_mend(path)
     try:
         store.check()
@@ -129,7 +148,7 @@ def derive_again(path: Path, encoder: Encoder, *, progress: Progress | None = No
     folders = {entry.name for entry in path.iterdir() if entry.is_dir() and manifests.is_derived(entry.name)}
     groups, keys = [each.group for each in stored], [each.key for each in stored]
     try:
-        manifest, _ = _derive(path, groups, keys, encoder, _weights(path), progress)
+        manifest, _ = _derive(path, groups, keys, encoder, _weights(path), choose, progress)
         manifest = _of_state(manifest, state)
         manifests.sync_folder(path / manifest.folder)
         manifest.write(path)
@@ -147,7 +166,7 @@ def open_to_mend(path: Path) -> GroupStore:
     Raises:
         KnowledgeBaseError: It is missing or damaged.
     """
-    database = SqliteDatabase(path / STORE_FILE)
+    database = open_database(path)
     try:
         with database.reading() as session:
             outdated = session.rows("SELECT value FROM meta WHERE name = 'schema'") == [("1",)]
@@ -156,8 +175,31 @@ def open_to_mend(path: Path) -> GroupStore:
                 bring_up_to_date(session, user_name())
     except (KnowledgeBaseError, ValueError, TypeError) as error:
         database.close()
-        raise error if isinstance(error, KnowledgeBaseError) else damaged(path / STORE_FILE, error) from error
+        raise error if isinstance(error, KnowledgeBaseError) else damaged(database.name, error) from error
     return GroupStore(database)
+
+
+def in_milvus(path: Path, cluster: "Cluster") -> Choose:
+    """Returns what stores the vectors of the base at `path` in Milvus."""
+
+    def choose(vectors: Vectors) -> tuple[VectorIndex, str]:
+        from index.milvus import MilvusIndex, Record
+
+        before = None
+        with suppress(OSError, ValueError, TypeError):
+            before = Record.read(path / _folder_in_use(path))
+        return MilvusIndex.of(vectors, cluster, before), f"moved to {cluster.shown} by `dobae index migrate`"
+
+    return choose
+
+
+def _choice(path: Path) -> Choose:
+    places = read_places(path)
+    if not places.vectors:
+        return choose_index
+    from index.milvus import parse_cluster
+
+    return in_milvus(path, parse_cluster(address_in(MILVUS_VARIABLE, path, "its vectors", places.vectors)))
 
 
 def _of_state(manifest: Manifest, state: State) -> Manifest:
@@ -192,6 +234,7 @@ def _derive(
     keys: Sequence[int],
     encoder: Encoder,
     weights: FusionWeights | None,
+    choose: Choose,
     progress: Progress | None,
 ) -> tuple[Manifest, list[int]]:
     """Writes the derived files of `groups` into a new folder below `folder`."""
@@ -209,30 +252,34 @@ def _derive(
     own, strangers = vectors[: len(questions)], vectors[len(questions) :]
     derived = Path(tempfile.mkdtemp(prefix="derived-", dir=folder))
     derived.chmod(0o755)
-    vector_index, why = choose_index(own)
-    vector_index.save(derived)
-    np.save(derived / ROWS_FILE, rows)
-    np.save(derived / KEYS_FILE, np.array(keys, dtype=np.int64))
-    for name, index in zip(WORD_FOLDERS, words.indexes, strict=True):
-        index.save(derived / name)
-    manifest = Manifest(
-        base="",
-        revision=0,
-        changes=0,
-        encoder=encoder.spec,
-        fingerprint=encoder.fingerprint,
-        dim=encoder.dim,
-        tokenizer=words.tokenizer,
-        groups=len(groups),
-        questions=len(questions),
-        folder=derived.name,
-        index=vector_index.kind,
-        index_because=why,
-        weights=weights or FusionWeights(),
-        calibration=calibrate(own, rows[:, 0], strangers),
-        files=manifests.record_files(folder, derived.name),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    vector_index, why = choose(own)
+    try:
+        vector_index.save(derived)
+        np.save(derived / ROWS_FILE, rows)
+        np.save(derived / KEYS_FILE, np.array(keys, dtype=np.int64))
+        for name, index in zip(WORD_FOLDERS, words.indexes, strict=True):
+            index.save(derived / name)
+        manifest = Manifest(
+            base="",
+            revision=0,
+            changes=0,
+            encoder=encoder.spec,
+            fingerprint=encoder.fingerprint,
+            dim=encoder.dim,
+            tokenizer=words.tokenizer,
+            groups=len(groups),
+            questions=len(questions),
+            folder=derived.name,
+            index=vector_index.kind,
+            index_because=why,
+            weights=weights or FusionWeights(),
+            calibration=calibrate(own, rows[:, 0], strangers),
+            files=manifests.record_files(folder, derived.name),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    except BaseException:
+        vector_index.discard()
+        raise
     return manifest, words.medoids
 
 
@@ -254,6 +301,12 @@ def _check_target(path: Path) -> None:
         raise InputError(f"{path}: is a file; name a directory for the knowledge base")
     if not path.is_dir() or not any(path.iterdir()):
         return
+    places = read_places(path)
+    if places.truth or places.vectors:
+        raise InputError(
+            f"{path}: parts of it lie in {places.truth or places.vectors}, which a build does not replace; "
+            "use `dobae index import --mirror`, or build in another directory"
+        )
     ours = {STORE_FILE, manifests.FILE_NAME}
     if not any(entry.name in ours or manifests.is_derived(entry.name) for entry in path.iterdir()):
         raise InputError(f"{path}: holds other files and no knowledge base; name or move another directory")

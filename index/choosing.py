@@ -5,6 +5,8 @@ from pathlib import Path
 from index.encoders.base import Vectors
 from index.vectors import VECTORS_FILE, FlatIndex, VectorIndex
 
+MILVUS_FILE = "milvus.json"
+
 APPROXIMATE_FROM = 50_000
 """Rows from which approximate search is chosen; docs/scaling.md shows the measured crossover."""
 
@@ -28,9 +30,14 @@ def load_index(folder: Path) -> VectorIndex:
         OSError: A file cannot be read.
         ValueError: Files do not fit each other.
         TypeError: A file holds another kind of index.
+        KnowledgeBaseError: The vectors lie in Milvus, which cannot be reached.
     """
     if (folder / VECTORS_FILE).exists():
         return FlatIndex.load(folder)
+    if (folder / MILVUS_FILE).exists():
+        from index.milvus import MilvusIndex
+
+        return MilvusIndex.load(folder)
     from index.approximate import InvertedIndex
 
     return InvertedIndex.load(folder)

@@ -1,9 +1,9 @@
 """A knowledge base on disk, opened for searching at one revision.
 
-A directory: `groups.sqlite` is the truth; a folder of derived files (FAISS, BM25, row numbers) can always be made from
-it again; `manifest.json` says from which revision and encoder they were made, and holds their digests. Changes made
-since then are read from the truth's history and laid over them (`index.overlay`). Nothing here is pickled, and no
-native file is read before its digest has been checked.
+A directory: `groups.sqlite` is the truth, or a PostgreSQL database that the directory points to; a folder of derived
+files (FAISS, BM25, row numbers) can always be made from it again; `manifest.json` says from which revision and encoder
+they were made, and holds their digests. Changes made since then are read from the truth's history and laid over them
+(`index.overlay`). Nothing here is pickled, and no native file is read before its digest has been checked.
 """
 
 from pathlib import Path
@@ -18,8 +18,7 @@ from index.korean import korean_analyzer
 from index.manifest import DerivedFilesError, Manifest, check_files, read_manifest
 from index.overlay import LayeredLexical, LayeredVectors, Overlay
 from index.segment import Segment
-from index.store import FILE_NAME as STORE_FILE
-from index.store import GroupStore
+from index.store import GroupStore, open_store
 from index.vectors import Positions
 
 
@@ -160,7 +159,7 @@ def open_knowledge_base(path: Path, encoder: Encoder | EncoderSettings | None = 
             f"run `dobae index rebuild --kb {path}`"
         )
     segment = Segment.load(path, manifest)
-    store = GroupStore(path / STORE_FILE)
+    store = open_store(path)
     state = store.state()
     if state.base != manifest.base:
         store.close()

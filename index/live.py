@@ -17,6 +17,7 @@ from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.knowledge_base import KnowledgeBase, open_knowledge_base
 from index.manifest import FILE_NAME as MANIFEST_FILE
 from index.manifest import DerivedFilesError, recorded_encoder
+from index.places import FILE_NAME as PLACES_FILE
 from index.stopgap import open_stopgap
 from index.store import FILE_NAME as STORE_FILE
 
@@ -116,7 +117,7 @@ class LiveKnowledgeBase:
         except DerivedFilesError as error:
             if not self._heal:
                 raise
-            self._tell(f"{error}: making the index files again from {STORE_FILE}")
+            self._tell(f"{error}: making the index files again from the stored groups")
             self._mend()
             return
         self._take(base, files)
@@ -166,7 +167,7 @@ def open_live(
         return LiveKnowledgeBase(open_settled(path, encoder), say=say, heal=True)
     except DerivedFilesError as error:
         model = encoder_of(path, encoder)
-        tell(f"{error}: making the index files again from {STORE_FILE} with encoder {model.spec}")
+        tell(f"{error}: making the index files again from the stored groups with encoder {model.spec}")
     if not background:
         rebuild_knowledge_base(path, model, wait=60.0)
         return LiveKnowledgeBase(open_settled(path, model), say=say, heal=True)
@@ -202,7 +203,9 @@ def encoder_of(path: Path, encoder: Encoder | EncoderSettings | None = None) -> 
 def _identity(path: Path) -> object:
     """What differs once the base was built or its files made again; None while a build is being moved into place."""
     try:
-        store, manifest = (path / STORE_FILE).stat(), (path / MANIFEST_FILE).stat()
+        elsewhere = path / PLACES_FILE
+        store = (elsewhere if elsewhere.is_file() else path / STORE_FILE).stat()
+        manifest = (path / MANIFEST_FILE).stat()
     except OSError:
         return None
     return store.st_dev, store.st_ino, manifest.st_ino, manifest.st_mtime_ns

@@ -16,6 +16,7 @@ from data.errors import KnowledgeBaseError, one_line
 from data.writers import write_atomically
 from index.calibration import Calibration
 from index.fusion import FusionWeights
+from index.places import FILE_NAME as PLACES_FILE
 
 FILE_NAME = "manifest.json"
 FORMAT = 3
@@ -96,7 +97,7 @@ def read_manifest(base: Path) -> Manifest:
     """
     path = base / FILE_NAME
     if not path.is_file():
-        if (base / "groups.sqlite").is_file():
+        if any((base / name).is_file() for name in ("groups.sqlite", PLACES_FILE)):
             raise DerivedFilesError(f"{path}: is missing; run `dobae index rebuild --kb {base}`")
         previous = base.with_name(f"{base.name}.previous")
         hint = f", or take the earlier one at {previous}" if (previous / FILE_NAME).is_file() else ""

@@ -12,6 +12,7 @@ from data.errors import KnowledgeBaseError
 from data.types import QAGroup
 from index.database import Database, Row, Session, SqliteDatabase, create_sqlite, damaged
 from index.history import Change, Revision, State, StoredGroup, empty_state
+from index.places import TRUTH_VARIABLE, address_in, read_places
 from index.store_rows import (
     CHANGE_COLUMNS,
     GROUP_COLUMNS,
@@ -37,7 +38,7 @@ class GroupStore:
     """
 
     def __init__(self, where: Path | Database) -> None:
-        """Opens a store for reading.
+        """Opens a store for reading, in an SQLite file or another database.
 
         Raises:
             KnowledgeBaseError: The store is missing, damaged, or of another schema version.
@@ -183,6 +184,37 @@ class GroupStore:
         return KnowledgeBaseError(
             f"{self.database.name}: group key {key} stands in the index but not here; run `dobae index rebuild`"
         )
+
+
+def open_database(path: Path) -> Database:
+    """Opens the database with the groups of the base at `path`: its SQLite file, or the PostgreSQL it was moved to.
+
+    Raises:
+        KnowledgeBaseError: It is missing, damaged, cannot be reached, or holds another base.
+    """
+    places = read_places(path)
+    if not places.truth:
+        return SqliteDatabase(path / FILE_NAME)
+    from index.postgres import PostgresDatabase
+
+    database = PostgresDatabase(address_in(TRUTH_VARIABLE, path, "its groups", places.truth))
+    with database.reading() as session:
+        base = read_state(session, database.name).base
+    if base != places.base:
+        database.close()
+        raise KnowledgeBaseError(
+            f"{database.name}: holds the groups of another base than {path}; mend the address in {TRUTH_VARIABLE}"
+        )
+    return database
+
+
+def open_store(path: Path) -> GroupStore:
+    """Opens the groups of the base at `path`, wherever they lie.
+
+    Raises:
+        KnowledgeBaseError: They are missing, damaged, cannot be reached, or belong to another base.
+    """
+    return GroupStore(open_database(path))
 
 
 def create_store(path: Path, groups: Sequence[QAGroup], medoids: Sequence[int], revision: int, author: str) -> State:

@@ -94,6 +94,18 @@ class VectorIndex(ABC):
     def save(self, folder: Path) -> None:
         """Writes the index into a folder of derived files."""
 
+    def check(self) -> None:
+        """Checks what the digests of files do not cover.
+
+        Raises:
+            ValueError: It is not what was stored.
+        """
+        return
+
+    def discard(self) -> None:
+        """Takes back what building left outside of the folder that it was to be saved in."""
+        return
+
 
 class FlatIndex(VectorIndex):
     """Exact search by FAISS: every row is looked at."""

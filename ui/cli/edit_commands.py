@@ -78,13 +78,13 @@ def update(
     from dataclasses import replace
 
     from data.errors import InputError
-    from index.store import FILE_NAME, GroupStore
+    from index.store import open_store
 
     if not any((question, answer, add_question, add_answer)) and category is None and source is None:
         raise InputError(
             "name what to change: --question, --answer, --add-question, --add-answer, --category, --source"
         )
-    store = GroupStore(kb / FILE_NAME)
+    store = open_store(kb)
     held = store.groups_by_id([identifier]).get(identifier)
     store.close()
     if held is None:
@@ -143,9 +143,9 @@ def export(
 ) -> None:
     """Write every group with every field; `import` takes the file back letter for letter."""
     from data.exchange import export_groups
-    from index.store import FILE_NAME, GroupStore
+    from index.store import open_store
 
-    store = GroupStore(kb / FILE_NAME)
+    store = open_store(kb)
     state, stored = store.whole()
     store.close()
     export_groups(file, [each.group for each in stored])
@@ -162,9 +162,9 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Say who changed what, and when; with --json also what was there before, one revision a line."""
-    from index.store import FILE_NAME, GroupStore
+    from index.store import open_store
 
-    store = GroupStore(kb / FILE_NAME)
+    store = open_store(kb)
     revisions = store.revisions(limit=limit, group_id=identifier)
     store.close()
     for revision in revisions:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ui.cli import edit_commands
+from ui.cli import edit_commands, place_commands
 from ui.cli.options import DEFAULT_KB, BatchOption, DeviceOption, EncoderOption, JsonOption, KbOption, encoder_settings
 from ui.cli.progress import note, progress_bar
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Build, edit and inspect knowledge bases.")
 edit_commands.register(app)
+place_commands.register(app)
 
 
 @app.command()
@@ -66,10 +67,10 @@ def build(
 def info(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
     """Say what a knowledge base holds and how it was built."""
     from index.manifest import read_manifest
-    from index.store import FILE_NAME, GroupStore
+    from index.store import open_store
 
     manifest = read_manifest(kb)
-    store = GroupStore(kb / FILE_NAME)
+    store = open_store(kb)
     state = store.state()
     store.close()
     more = {"groups": state.groups, "revision": state.revision, "waiting": state.changes - manifest.changes}
@@ -80,10 +81,17 @@ def info(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
 def verify(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
     """Check every file, every group and every change against its digest, and say what was checked."""
     from index.knowledge_base import open_knowledge_base
+    from index.manifest import DerivedFilesError
+    from index.places import read_places
 
     base = open_knowledge_base(kb)
     base.store.check()
+    try:
+        base.segment.vectors.check()
+    except ValueError as error:
+        raise DerivedFilesError(f"{kb}: {error}; run `dobae index rebuild --kb {kb}`") from error
     state = base.store.state()
+    places = read_places(kb)
     checked = {
         "ok": True,
         "files": len(base.manifest.files),
@@ -101,8 +109,11 @@ def verify(kb: KbOption = DEFAULT_KB, as_json: JsonOption = False) -> None:
     for line in (
         "manifest: its own digest, its format, no file named outside the base, no file beside the named ones",
         "index files: size and sha256 of each before it was opened, their sizes fit each other and the encoder",
-        "groups.sqlite: no table, view or trigger of others, SQLite's own check, digests of each and all groups",
+        f"groups in PostgreSQL ({places.truth}): no view, trigger or rule of others, digests of each and all groups"
+        if places.truth
+        else "groups.sqlite: no table, view or trigger of others, SQLite's own check, digests of each and all groups",
         f"history: {checked['changes']} changes without a gap, a digest for each change and revision",
+        *([f"every vector in Milvus ({places.vectors}): read, and their digest compared"] if places.vectors else []),
     ):
         typer.echo(f"  {line}")
 
@@ -117,12 +128,11 @@ def rebuild(
 ) -> None:
     """Make the index files again from the stored groups, for example for another encoder."""
     from index.building import rebuild_knowledge_base
-    from index.database import SqliteDatabase
     from index.encoders.base import make_encoder
     from index.manifest import recorded_encoder
-    from index.store import FILE_NAME
+    from index.store import open_database
 
-    SqliteDatabase(kb / FILE_NAME).close()
+    open_database(kb).close()
     if encoder is None:
         encoder = recorded_encoder(kb)
         if encoder is None:
