@@ -8,7 +8,8 @@ from rag.decompose import decompose
 def continued(asked: str, before: str | None) -> str:
     """Returns the question to be answered.
 
-    Whether it leans is what `rag.decompose` finds when both stand in one message: then it does not part them.
+    Whether it leans is what `rag.decompose` finds when both stand in one message as questions: then it does not part
+    them.
 
     Args:
         asked: The question as typed.
@@ -17,12 +18,15 @@ def continued(asked: str, before: str | None) -> str:
     if before is None or len(before) + len(asked) >= MAX_QUESTION_CHARS:
         return asked
     try:
-        # With its question mark: a bare statement would count as the context of whatever comes after it.
-        before = f"{check_question(before).rstrip(' .!?')}?"
-        earlier, later = decompose(before), decompose(check_question(asked))
+        # With question marks: a bare statement would count as the context of whatever stands beside it.
+        first, second = _as_question(before), _as_question(asked)
     except QuestionError:  # Refused where it is answered, in words.
         return asked
-    both = decompose(f"{before}\n{asked.strip()}")
-    if len(both) != len(earlier) + len(later) - 1:
+    earlier = decompose(first)
+    if len(decompose(f"{first}\n{second}")) != len(earlier) + len(decompose(second)) - 1:
         return asked
-    return "\n".join(both[len(earlier) - 1 :])
+    return f"{earlier[-1]}\n{asked.strip()}"
+
+
+def _as_question(text: str) -> str:
+    return f"{check_question(text).rstrip(' .!?~ㅠㅜㅎㅋ')}?"
