@@ -76,7 +76,10 @@ def decompose(text: str, analyzer: KoreanAnalyzer | None = None) -> tuple[str, .
         waiting = []
     if not groups:
         return (text,)
-    groups[-1] += waiting
+    if waiting and _is_further_matter(text, waiting, groups[-1][-1]):
+        groups.append(waiting)
+    else:
+        groups[-1] += waiting
     parts = [part for group in groups for part in _unglued(text, group)]
     return tuple(parts) if len(parts) > 1 else (text,)
 
@@ -224,6 +227,23 @@ def _leans(text: str, unit: Sequence[Piece], before: Piece) -> bool:
     if points_back(tokens) or not find_topics(tokens) or _is_bare_topic(tokens):
         return True
     return unit[0].run_on and not opening and _same_predicate(tokens, before.tokens)
+
+
+def _is_further_matter(text: str, unit: Sequence[Piece], before: Piece) -> bool:
+    """Whether what is stated after the last question is another matter: "… 그리고 실크벽지에 얼룩이 생겼어".
+
+    Only what is joined by "그리고" and its like, and only what happened. What something is, how long ago it was, what is
+    said of a topic, and thanks tell more of the question before: "그리고 저희 집은 1층이에요", "… 도배한 지 한 달 됐어요",
+    "… 환기는 자주 해요".
+    """
+    joined = words.FURTHER.match(text, unit[0].start)
+    if not joined or not any(map(names_anything, unit)) or _leans(text, unit, before):
+        return False
+    tokens = [token for piece in unit for token in piece.tokens if token.start >= joined.end()]
+    if any((token.tag == "JX" and token.form in words.TOPIC_MARKS) or token.form in words.THANKS for token in tokens):
+        return False
+    predicates = [token for token in tokens if token.tag.split("-")[0] in VERBAL]
+    return not (predicates and (predicates[-1].tag.startswith("VC") or predicates[-1].form in words.ELAPSING))
 
 
 def _is_bare_topic(tokens: Sequence["Token"]) -> bool:

@@ -23,6 +23,15 @@ CONNECTIVE = re.compile(
 JOINING = re.compile(rf"{_AND_ALSO}[\s,]")
 """Connectives that join whole questions even where no sentence visibly ended."""
 
+FURTHER = re.compile(rf"(?:{_AND_ALSO}(?:\s+또(?=[\s,]))?|(?:추가로|하나 더)(?=[\s,]))[\s,.~]*")
+"""Connectives after which even a statement is a further matter."""
+
+ELAPSING = _words("되 지나 넘 살")
+"""Predicates by which people tell how long ago something was, or where they live."""
+
+THANKS = _words("답 답변 부탁 감사 고맙 바라")
+"""What a message ends with that asks nothing more."""
+
 LAST = _words("마지막 끝")
 """What announces one more question, and so is no part of the clause before: "…도 알려 주시고, 마지막으로 …"."""
 
@@ -67,7 +76,7 @@ GENERIC = ASPECTS | _words(
     "덕분 초보 초보자 전문가 전문 업체 사람 자신 효율 자세 구체 특별 별도 유사 친환경 중요 안전 정상 반대 각각 각자 "
     "서로 전자 후자 참고 어케 어캐 "
     # Talk about talking
-    "설명 소개 안내 추천 부탁 답변 대답 질문 문의 조언 도움 정보 상담 말 말씀 생각 안녕 진짜 감사"
+    "설명 소개 안내 추천 부탁 답 답변 대답 질문 문의 조언 도움 정보 상담 말 말씀 생각 안녕 진짜 감사"
 )
 """Nouns that give a question no subject of its own: any thing has, undergoes or needs them."""
 
