@@ -232,9 +232,9 @@ def _leans(text: str, unit: Sequence[Piece], before: Piece) -> bool:
 def _is_further_matter(text: str, unit: Sequence[Piece], before: Piece) -> bool:
     """Whether what is stated after the last question is another matter: "… 그리고 실크벽지에 얼룩이 생겼어".
 
-    Only what is joined by "그리고" and its like, and only what happened. What something is, how long ago it was, what is
-    said of a topic, and thanks tell more of the question before: "그리고 저희 집은 1층이에요", "… 도배한 지 한 달 됐어요",
-    "… 환기는 자주 해요".
+    Only what is joined by "그리고" and its like, and only what happened. What something is, how long ago it was,
+    what is said of a topic, and thanks tell more of the question before: "그리고 저희 집은 1층이에요",
+    "… 도배한 지 한 달 됐어요", "… 환기는 자주 해요".
     """
     joined = words.FURTHER.match(text, unit[0].start)
     if not joined or not any(map(names_anything, unit)) or _leans(text, unit, before):
