@@ -101,7 +101,7 @@ def build_knowledge_base(
         manifest.write(folder)
         manifests.sync_folder(folder)
         _swap_in(folder, path)
-        manifests.sync_entries(path.parent)
+        manifests.sync(path.parent)
     return manifest
 
 
@@ -152,7 +152,7 @@ def derive_again(
         manifest = _of_state(manifest, state)
         manifests.sync_folder(path / manifest.folder)
         manifest.write(path)
-        manifests.sync_entries(path)
+        manifests.sync(path)
     except BaseException:
         _remove_derived(path, folders, _folder_in_use(path))
         raise

@@ -186,16 +186,12 @@ def check_files(base: Path, manifest: Manifest) -> None:
 def sync_folder(folder: Path) -> None:
     """Flushes a folder's files and entries to the disk."""
     for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(path)
 
 
-def sync_entries(folder: Path) -> None:
-    """Flushes what a folder lists, after a move into it."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Flushes a file, or what a folder lists after a move into it."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -6,7 +6,6 @@ and found equal. Whoever reads the base takes the copy up by himself.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -24,7 +23,7 @@ from index.history import State
 from index.knowledge_base import check_encoder
 from index.locking import writing
 from index.manifest import FILE_NAME as MANIFEST_FILE
-from index.manifest import Manifest, read_manifest, sync_entries
+from index.manifest import Manifest, read_manifest, sync
 from index.milvus import parse_cluster
 from index.places import FILE_NAME as PLACES_FILE
 from index.places import TRUTH_VARIABLE, Places, address_in, read_places
@@ -116,7 +115,7 @@ def move_vectors(
 
         manifest = derive_again(path, encoder, choose=choose, progress=progress)
         replace(places, vectors=cluster.shown if cluster else "").write(path)
-        sync_entries(path)
+        sync(path)
     left = f"the collections of this base in {places.vectors} are kept; drop them once no reader uses them"
     return manifest, left if places.vectors else ""
 
@@ -182,7 +181,7 @@ def _to_postgres(path: Path, places: Places, source: Database, address: str) -> 
     (path / STORE_FILE).replace(path / SET_ASIDE)
     # SQLite's helper files; its log is empty once a transaction has ended.
     _remove(path / STORE_FILE)
-    sync_entries(path)
+    sync(path)
     return before, f"the SQLite file is kept as {SET_ASIDE}, which nothing reads any more"
 
 
@@ -202,11 +201,11 @@ def _to_sqlite(path: Path, places: Places, source: Database) -> tuple[Copied, st
                 _compare(before, database)
             finally:
                 database.close()
-            _sync(beside)
+            sync(beside)
             beside.rename(target)
-            sync_entries(path)
+            sync(path)
             replace(places, base="", truth="").write(path)
-            sync_entries(path)
+            sync(path)
     finally:
         _remove(beside)
     return before, f"the rows in {source.name} are kept; drop that schema once no other machine uses it"
@@ -248,11 +247,3 @@ def _pages(session: Session, table: str, key: str, columns: str) -> Iterator[lis
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
