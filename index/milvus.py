@@ -43,6 +43,11 @@ class Cluster(NamedTuple):
     token: str
     shown: str
 
+    @property
+    def lite(self) -> bool:
+        """Returns whether this is a Milvus Lite folder, served by this very process."""
+        return self.uri.endswith(".db")
+
 
 def parse_cluster(text: str) -> Cluster:
     """Reads `http://HOST:19530`, or the path of a Milvus Lite folder, which ends in `.db`.
@@ -110,7 +115,7 @@ class MilvusIndex(VectorIndex):
         """
         self.cluster = cluster
         self.record = record
-        self._client = _connect(cluster)
+        self._client = connect(cluster)
         self._finalizer = weakref.finalize(self, _close, self._client)
 
     @classmethod
@@ -278,6 +283,27 @@ class MilvusIndex(VectorIndex):
             yield
 
 
+def connect(cluster: Cluster) -> Any:
+    """Returns a `pymilvus.MilvusClient` that may lie idle for as long as it likes.
+
+    Raises:
+        KnowledgeBaseError: pymilvus is not installed, or the cluster cannot be reached.
+    """
+    try:
+        from pymilvus import MilvusClient
+    except ImportError as error:
+        raise KnowledgeBaseError(
+            f"vectors in Milvus need pymilvus ({one_line(error, 80)}); install it with `pip install '.[milvus]'`"
+        ) from error
+    # It tells the log of every failure that it also raises.
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    if cluster.lite:
+        # Milvus Lite lacks calls that pymilvus does without, and its server tells the log of each.
+        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
+    with _reaching(cluster):
+        return MilvusClient(uri=cluster.uri, token=cluster.token, timeout=10, grpc_options=_channel_options(cluster))
+
+
 @contextmanager
 def _reaching(cluster: Cluster) -> Iterator[None]:
     """Turns what pymilvus raises into one line without the token."""
@@ -296,20 +322,13 @@ def _reaching(cluster: Cluster) -> Iterator[None]:
         ) from None
 
 
-def _connect(cluster: Cluster) -> Any:
-    try:
-        from pymilvus import MilvusClient
-    except ImportError as error:
-        raise KnowledgeBaseError(
-            f"vectors in Milvus need pymilvus ({one_line(error, 80)}); install it with `pip install '.[milvus]'`"
-        ) from error
-    # It tells the log of every failure that it also raises.
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    if cluster.uri.endswith(".db"):
-        # Milvus Lite lacks calls that pymilvus does without, and its server tells the log of each.
-        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
-    with _reaching(cluster):
-        return MilvusClient(uri=cluster.uri, token=cluster.token, timeout=10)
+def _channel_options(cluster: Cluster) -> dict[str, int]:
+    """Returns what the channel needs beside pymilvus' own options.
+
+    pymilvus pings every ten seconds, idle or not. Milvus Lite's server keeps gRPC's defaults: it throws a client out
+    that pings more often than every five minutes without a call (`too_many_pings`), so an idle base would fail.
+    """
+    return {"grpc.keepalive_permit_without_calls": 0} if cluster.lite else {}
 
 
 def _close(client: Any) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from index.knowledge_base import open_knowledge_base
 from index.live import LiveKnowledgeBase, open_live
 from index.manifest import DerivedFilesError
 from index.migrating import move_vectors
-from index.milvus import MilvusIndex, parse_cluster
+from index.milvus import MilvusIndex, connect, parse_cluster
 from index.places import MILVUS_VARIABLE, TOKEN_VARIABLE, read_places
 from index.retriever import Retriever
 
@@ -38,9 +39,7 @@ def kb(tmp_path: Path, groups: Groups, milvus_lite_folder: str, monkeypatch: pyt
 
 
 def collections(address: str) -> set[str]:
-    from pymilvus import MilvusClient
-
-    return set(MilvusClient(address).list_collections())
+    return set(connect(parse_cluster(address)).list_collections())
 
 
 def test_vectors_move_there_and_back_and_are_edited_like_any_others(
@@ -79,11 +78,9 @@ def test_vectors_move_there_and_back_and_are_edited_like_any_others(
 
 
 def test_a_collection_that_is_lost_is_filled_again(kb: Path, milvus_lite_folder: str) -> None:
-    from pymilvus import MilvusClient
-
     move_vectors(kb, milvus_lite_folder, HashEncoder())
     record = next(kb.rglob(MILVUS_FILE))
-    MilvusClient(milvus_lite_folder).drop_collection(json.loads(record.read_text())["collection"])
+    connect(parse_cluster(milvus_lite_folder)).drop_collection(json.loads(record.read_text())["collection"])
     with pytest.raises(DerivedFilesError, match="is not there"):
         open_knowledge_base(kb, HashEncoder())
     said: list[str] = []
@@ -94,14 +91,12 @@ def test_a_collection_that_is_lost_is_filled_again(kb: Path, milvus_lite_folder:
 
 
 def test_a_vector_that_was_changed_there_is_noticed_by_verify(kb: Path, milvus_lite_folder: str) -> None:
-    from pymilvus import MilvusClient
-
     move_vectors(kb, milvus_lite_folder, HashEncoder())
     index = open_knowledge_base(kb, HashEncoder()).segment.vectors
     index.check()
     assert isinstance(index, MilvusIndex)
     turned = np.roll(index.vectors()[2], 1)
-    MilvusClient(milvus_lite_folder).upsert(index.record.collection, [{"row": 2, "vector": turned}])
+    connect(parse_cluster(milvus_lite_folder)).upsert(index.record.collection, [{"row": 2, "vector": turned}])
     with pytest.raises(ValueError, match="do not match their digest"):
         index.check()
 
@@ -151,3 +146,12 @@ def test_the_command_moves_and_verifies(tmp_path: Path) -> None:
     assert found["parts"][0]["hits"][0]["question"] == "벽지가 왜 들뜨나요?"
     verified = dobae("index", "verify", "--kb", kb)
     assert "every vector in Milvus" in verified.stdout, verified.stderr
+
+
+def test_an_idle_connection_is_not_thrown_out(milvus_lite_folder: str) -> None:
+    # pymilvus pings every ten seconds; Milvus Lite's server throws out whoever pings four times without a call.
+    cluster = parse_cluster(milvus_lite_folder)
+    client = connect(cluster)
+    time.sleep(45)
+    connect(cluster).close()
+    client.list_collections()
