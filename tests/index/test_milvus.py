@@ -153,7 +153,7 @@ def test_the_command_moves_and_verifies(tmp_path: Path) -> None:
 def test_an_idle_client_of_milvus_lite_does_not_ping(
     address: str, options: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Its server throws out whoever pings often without a call (`too_many_pings`), which pymilvus does; a cluster allows it.
+    # Its server throws out whoever pings often without a call (`too_many_pings`); a cluster allows it.
     asked: list[dict[str, object]] = []
     monkeypatch.setattr("pymilvus.MilvusClient", lambda **options: asked.append(options))
     connect(parse_cluster(address))
