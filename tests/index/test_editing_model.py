@@ -1,12 +1,23 @@
-"""Random histories of edits against a dictionary: whatever the order, the base holds what the dictionary holds."""
+"""Random histories of edits against a dictionary: whatever the order, the base holds what the dictionary holds.
+
+Over groups in SQLite, and over groups in a real PostgreSQL.
+"""
 
 import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from data.exchange import export_groups
 from data.readers import read_groups
@@ -15,7 +26,10 @@ from index.building import build_knowledge_base
 from index.editing import Editor
 from index.encoders.base import HashEncoder
 from index.knowledge_base import open_knowledge_base
+from index.migrating import move_groups
+from index.places import TRUTH_VARIABLE
 from index.retriever import Retriever
+from tests.postgres_server import Server
 
 names = st.sampled_from([f"g{number}" for number in range(8)])
 versions = st.integers(0, 5)
@@ -38,8 +52,12 @@ class Edits(RuleBasedStateMachine):
         self.model = {"g0": group_of("g0", version)}
         self.undoable: list[dict[str, QAGroup]] = []
         build_knowledge_base(self.folder / "kb", list(self.model.values()), self.encoder)
+        self.place()
         self.editor = Editor(self.folder / "kb", self.encoder)
         self.retriever = Retriever(open_knowledge_base(self.folder / "kb", self.encoder))
+
+    def place(self) -> None:
+        """Puts the groups of the new base where they shall lie; they lie in its folder."""
 
     def _now(self, model: dict[str, QAGroup]) -> None:
         if model != self.model:
@@ -107,3 +125,14 @@ class Edits(RuleBasedStateMachine):
 
 TestEdits = Edits.TestCase
 TestEdits.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.integration
+def test_the_same_holds_over_postgresql(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    class EditsInPostgres(Edits):
+        def place(self) -> None:
+            address = postgres.new_schema()
+            move_groups(self.folder / "kb", address)
+            monkeypatch.setenv(TRUTH_VARIABLE, address)
+
+    run_state_machine_as_test(EditsInPostgres, settings=settings(max_examples=6, stateful_step_count=15, deadline=None))
