@@ -14,6 +14,8 @@ from ui.app.session import Turn, engine, feedback, language, say, settings, show
 
 POLL_SECONDS = 1.0
 """After each look Streamlit collects all garbage, which keeps a model in the same process from computing."""
+PATIENCE_SECONDS = 0.8
+"""A look waits so long for something new, so that a reader sees it at once; a click waits as long."""
 QUICK_SECONDS = 0.4
 """A quoted answer is there so soon that drawing the wait before it would only make it later."""
 VERY_NEAR, NEAR = 0.95, 0.90
@@ -74,6 +76,10 @@ def _examples() -> None:
 @st.fragment(run_every=POLL_SECONDS)
 def _running(number: int) -> None:
     turn: Turn = st.session_state.turns[number]
+    job, drawn = st.session_state.get("drawn", (None, 0))
+    if job is turn.job:  # Drawn before, so that waiting leaves nothing undrawn.
+        job.wait_for_news(drawn, PATIENCE_SECONDS)
+    st.session_state.drawn = (turn.job, turn.job.events)
     ahead = turn.lane.ahead(turn.job)
     st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
     texts = turn.job.texts()
@@ -81,8 +87,7 @@ def _running(number: int) -> None:
         if len(texts) > 1:
             st.html(block(question))
         st.html(block(text))
-    if st.button(say("cancel"), key=f"cancel{number}"):
-        turn.job.cancel()
+    st.button(say("cancel"), key=f"cancel{number}", on_click=turn.job.cancel)
     if turn.job.over:
         st.rerun()
 

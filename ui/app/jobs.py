@@ -46,6 +46,7 @@ class Job:
         self._events: list[StreamEvent] = []
         self._cancel = threading.Event()
         self._done = threading.Event()
+        self._news = threading.Condition()
         self._begun = self._first = self._ended = 0.0
 
     @property
@@ -66,10 +67,22 @@ class Job:
     def cancel(self) -> None:
         """Stops the job before its next chunk; a waiting job never starts."""
         self._cancel.set()
+        with self._news:
+            self._news.notify_all()
 
     def wait(self, seconds: float) -> bool:
         """Waits until the job is done, at most `seconds`; returns whether it is."""
         return self._done.wait(seconds)
+
+    @property
+    def events(self) -> int:
+        """Returns how much has come so far, to be given to `wait_for_news`."""
+        return len(self._events)
+
+    def wait_for_news(self, events: int, seconds: float) -> None:
+        """Waits until more than `events` have come or the job is over, at most `seconds`."""
+        with self._news:
+            self._news.wait_for(lambda: len(self._events) > events or self.over, seconds)
 
     def texts(self) -> list[tuple[str, str]]:
         """Returns each part's question and its text so far; an ended part's text is final."""
@@ -115,17 +128,21 @@ class Job:
             self.error = ""
         finally:
             self._ended = perf_counter()
-            self._done.set()
+            with self._news:
+                self._done.set()
+                self._news.notify_all()
 
     def _answer(self) -> None:
         for event in self._start():
             if self._cancel.is_set():
                 break  # The generator computes nothing beyond the chunk asked for last.
-            self._events.append(event)
             if isinstance(event, TextChunk) and not self._first:
                 self._first = perf_counter()
             if isinstance(event, AnswerEnded):
                 self.answer = event.answer
+            with self._news:
+                self._events.append(event)
+                self._news.notify_all()
 
 
 class Lane:

@@ -8,7 +8,7 @@ import pytest
 
 from data.catalog import catalogue, message
 from data.errors import InputError
-from rag.pipeline import StreamEvent
+from rag.pipeline import PartStarted, StreamEvent, TextChunk
 from ui.app.feedback import FeedbackStore
 from ui.app.jobs import Job, Lane
 from ui.app.markup import block, highlighted, label
@@ -168,3 +168,30 @@ def test_places_in_the_queue_and_cancelling() -> None:
     assert third.wait(30)
     assert second.error is None
     assert second.cancelled
+
+
+def test_a_reader_waits_for_news_no_longer_than_there_is_none() -> None:
+    more, end = threading.Event(), threading.Event()
+
+    def two() -> Iterator[StreamEvent]:
+        yield PartStarted(1, "질문", ())
+        more.wait(30)
+        yield TextChunk(1, "답")
+        end.wait(30)
+
+    job = Job("질문", "ko", two)
+    Lane(workers=1).put(job)
+    job.wait_for_news(0, 30)
+    assert job.texts() == [("질문", "")]
+    seen = job.events
+    job.wait_for_news(seen, 0)
+    assert job.events == seen
+    more.set()
+    job.wait_for_news(seen, 30)
+    assert job.texts() == [("질문", "답")]
+    job.cancel()
+    job.wait_for_news(job.events, 30)
+    assert job.over
+    assert not job.done
+    end.set()
+    assert job.wait(30)
