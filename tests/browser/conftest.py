@@ -97,6 +97,14 @@ def attacked(chromium: str, tmp_path_factory: pytest.TempPathFactory, pytestconf
 
 
 @pytest.fixture
+def own(chromium: str, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The starter base, for one test alone, which may kill it."""
+    _base(pytestconfig, "starter", read_groups(STARTER).groups, tmp_path)
+    with Server(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
 def context(browser: "Browser") -> Iterator["BrowserContext"]:
     made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="ko-KR")
     made.set_default_timeout(PATIENCE)

@@ -1,7 +1,6 @@
 """지식베이스, as its keeper uses it in a browser."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,24 +86,3 @@ def test_the_keepers_page_fits_a_phone(page: "Page", server: Server, keep: Keep)
     wide = page.evaluate("() => document.documentElement.scrollWidth")
     assert wide <= 390
     keep(page, "knowledge-phone")
-
-
-def test_what_was_acknowledged_survives_a_kill_and_serves_again(page: "Page", attacked: Server, tmp_path: Path) -> None:
-    shutil.copytree(attacked.folder / "kb", tmp_path / "kb")
-    shutil.copy(attacked.folder / "passphrase.json", tmp_path)
-    with Server(tmp_path) as first:
-        _add_and_kill(page, first)
-    with Server(tmp_path) as second:
-        page.goto(second.url())
-        ask(page, QUESTION)
-        expect(page.get_by_text(FIRST[:20]).filter(visible=True).first).to_be_visible()
-
-
-def _add_and_kill(page: "Page", server: Server) -> None:
-    enter(page, server)
-    section(page, "새 사례")
-    page.get_by_label(re.compile("^질문")).fill(QUESTION)
-    page.get_by_label("답변 1").fill(FIRST)
-    page.get_by_role("button", name="사례 더하기").click()
-    expect(page.get_by_text("새 사례를 더했습니다")).to_be_visible()
-    server.kill()
