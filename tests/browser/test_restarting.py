@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,12 +23,15 @@ from data.types import QAGroup
 from index.history import Revision
 from index.store import GroupStore
 from tests.browser.server import ROOT, Server
-from tests.browser.steps import ask, enter, section, settled
+from tests.browser.steps import LONE_PART, SPEED, answered, ask, box, enter, section, settled
 
+Keep = Callable[["Page", str], Path]
 # About nothing that the starter base holds.
 QUESTION = "문틀 옆 벽지가 고양이 발톱에 뜯겼는데 어떻게 하나요?"
 ANSWER = "같은 무늬 벽지를 조금 크게 잘라 무늬를 맞추어 덧대고 두 겹을 함께 잘라 냅니다."
 KILLS = 6
+BACK = "서버와 다시 이어졌습니다"
+LOST = "서버가 다시 시작되었거나"
 SAVED = "저장했습니다"
 
 
@@ -68,7 +73,6 @@ def test_kills_in_the_middle_of_edits_lose_nothing_acknowledged_and_leave_nothin
         # The new group, the edit without a kill, and one for each edit that is there; no number was used up in vain.
         last = revisions[0].number
         assert [revision.number for revision in revisions] == list(range(last, last - 2 - written, -1))
-        print(f"kill {number}: {'acknowledged' if acknowledged else 'cut short'}, {'written' if held == _edited(number) else 'absent'}")
         sure = held
         own.start()
         _verify(own)
@@ -77,6 +81,52 @@ def test_kills_in_the_middle_of_edits_lose_nothing_acknowledged_and_leave_nothin
     page.goto(own.url())
     ask(page, sure[0][0])
     expect(page.get_by_text(sure[1][0].split(" 같은")[0]).filter(visible=True).first).to_be_visible()
+
+
+def test_visitors_are_told_that_the_server_is_away_and_that_it_came_back(page: "Page", own: Server, keep: Keep) -> None:
+    page.goto(own.url())
+    ask(page, LONE_PART)
+    notice = page.get_by_role("status").filter(has_text="저장된 수정과 의견")
+    page.reload()
+    ask(page, LONE_PART)
+    expect(notice).to_have_count(0)  # Neither a first visit nor a reload is a loss.
+    own.kill()
+    away = page.get_by_role("dialog")
+    expect(away.get_by_text("서버와 연결이 끊어졌습니다")).to_be_visible()
+    expect(away.get_by_text("저장된 수정과 의견은 그대로 남아 있습니다")).to_be_visible()
+    keep(page, "server-away")
+    assert "Streamlit" not in away.inner_text()
+    assert "onnection" not in away.inner_text()
+    own.start()
+    expect(away).to_have_count(0)
+    expect(notice).to_contain_text(BACK)
+    expect(page.get_by_text(SPEED)).to_be_visible()  # What was on the page is still there, to be copied.
+    keep(page, "server-back")
+    box(page).fill(LONE_PART)
+    box(page).press("Enter")
+    expect(notice).to_contain_text(LOST)
+    answered(page)
+    settled(page)
+    keep(page, "session-lost")
+    page.get_by_role("button", name="닫기", exact=True).click()
+    expect(notice).to_have_count(0)
+    page.reload()
+    ask(page, LONE_PART)
+    expect(notice).to_have_count(0)  # Said once.
+
+
+def test_a_tab_reloaded_after_the_server_came_back_is_told_too(page: "Page", own: Server) -> None:
+    page.goto(own.url())
+    settled(page)
+    page.goto("about:blank")
+    own.kill()
+    own.start()
+    page.goto(own.url("?lang=en"))
+    expect(page.get_by_text("Stored edits and feedback are safe")).to_be_visible()
+    other = page.context.new_page()
+    other.goto(own.url())
+    ask(other, LONE_PART)
+    expect(other.get_by_text("저장된 수정과 의견")).to_have_count(0)  # Somebody who comes for the first time.
 
 
 def _edited(number: int) -> tuple[tuple[str, ...], tuple[str, ...], str]:
