@@ -19,7 +19,11 @@ from playwright.sync_api import expect
 from tests.browser.steps import LONE_PART, ask, box, enter, section, settled
 
 Keep = Callable[["Page", str], Path]
-BAD_QUESTIONS = [("😀😀😀", "질문을 글자로 적어 주세요"), ("가" * 100_000, "한 번에 2,000자까지")]
+BAD_QUESTIONS = [
+    ("   ", "질문을 글자로 적어 주세요"),
+    ("😀😀😀", "질문을 글자로 적어 주세요"),
+    ("가" * 100_000, "한 번에 2,000자까지"),
+]
 
 
 @pytest.mark.parametrize(("question", "said"), BAD_QUESTIONS)
@@ -32,13 +36,10 @@ def test_a_question_that_cannot_be_asked_is_explained(page: "Page", server: "Ser
     ask(page, LONE_PART)
 
 
-def test_nothing_and_blanks_are_not_asked(page: "Page", server: "Server") -> None:
+def test_nothing_is_not_asked(page: "Page", server: "Server") -> None:
     page.goto(server.url())
     settled(page)
-    for nothing in ("", "   "):
-        box(page).fill(nothing)
-        box(page).press("Enter")
-        expect(page.get_by_role("button", name="Send message")).to_be_disabled()
+    box(page).press("Enter")
     ask(page, LONE_PART)
     assert page.get_by_test_id("stChatMessage").count() == 2  # The question and its answer.
 
@@ -61,7 +62,10 @@ def test_files_that_cannot_be_used_are_explained(page: "Page", server: "Server",
     large, bomb, table = tmp_path / "너무 큰 파일.csv", tmp_path / "폭탄.xlsx", tmp_path / "한 줄이 이상함.csv"
     with large.open("wb") as file:
         file.truncate(200 << 20)
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/worksheets/sheet1.xml", "w") as part:
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/worksheets/sheet1.xml", "w") as part,
+    ):
         for _ in range(256):
             part.write(bytes(1 << 20))
     assert bomb.stat().st_size < 1 << 20

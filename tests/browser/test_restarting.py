@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path

@@ -74,7 +74,7 @@ def _signed_in() -> Keeper | None:
         return Keeper(name, "", time.monotonic())
     st.title(say("login_title"))
     st.write(say("login_oidc_intro"))
-    if now == "out" or now == "expired":
+    if now in ("out", "expired"):
         if now == "expired":
             st.warning(say("login_oidc_expired"))
         if st.button(say("login_oidc_enter"), key="sign_in", type="primary"):

@@ -26,8 +26,8 @@ _WORDS = (
     (r"Connecting", "gone_connecting"),
     (r"Upload", "file_choose"),
     (r"Drag and drop a file here", "file_drop"),
-    (r"([\d.]+ ?MB) per file", "file_limit"),
-    (r"File must be ([\d.]+ ?MB) or smaller\.", "file_too_large"),
+    (r"(\d+)(?:\.0)? ?MB per file", "file_limit"),
+    (r"File must be (\d+)(?:\.0)? ?MB or smaller\.", "file_too_large"),
     (r".* files are not allowed\.", "file_kind"),
 )
 _PLACES = "[role=dialog], [data-testid=stConnectionStatus], [data-testid=stFileUploader]"
@@ -126,4 +126,3 @@ def presence() -> None:
         "words": [(f"^(?:{found})$", say(f"streamlit.{key}", limit="$1")) for found, key in _WORDS],
     }
     _component()(data=data, key="presence")
-

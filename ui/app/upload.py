@@ -28,7 +28,10 @@ def upload(keeping: Keeping, author: str) -> None:
     st.write(say("kb_upload_intro"))
     st.caption(say("kb_upload_columns", most=MAX_UPLOAD_MB))
     file = st.file_uploader(
-        say("kb_file"), type=list(UPLOAD_TYPES), max_upload_size=MAX_UPLOAD_MB, key=f"kb_file{state.get('kb_upload', 0)}"
+        say("kb_file"),
+        type=list(UPLOAD_TYPES),
+        max_upload_size=MAX_UPLOAD_MB,
+        key=f"kb_file{state.get('kb_upload', 0)}",
     )
     if file is None:
         return

@@ -8,7 +8,15 @@ import pytest
 
 from data.errors import InputError
 from ui.app import passphrase
-from ui.app.passphrase import FIRST_PAUSE, FREE_TRIES, FREE_TRIES_OF_ALL, LONGEST_PAUSE, Gate, PassphraseError, set_passphrase
+from ui.app.passphrase import (
+    FIRST_PAUSE,
+    FREE_TRIES,
+    FREE_TRIES_OF_ALL,
+    LONGEST_PAUSE,
+    Gate,
+    PassphraseError,
+    set_passphrase,
+)
 
 SECRET = "도배 풀은 되직하게"
 HOME = "192.0.2.7"
