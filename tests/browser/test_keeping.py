@@ -86,3 +86,13 @@ def test_the_keepers_page_fits_a_phone(page: "Page", server: Server, keep: Keep)
     wide = page.evaluate("() => document.documentElement.scrollWidth")
     assert wide <= 390
     keep(page, "knowledge-phone")
+
+
+def test_the_audit_of_the_base_is_seen_as_plots(page: "Page", server: Server, keep: Keep) -> None:
+    enter(page, server)
+    page.get_by_role("link", name="데이터").click()
+    page.get_by_role("button", name="점검하기").click()
+    expect(page.get_by_role("heading", name="살펴볼 곳")).to_be_visible(timeout=240_000)
+    settled(page)
+    assert page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").count() >= 4
+    keep(page, "data")

@@ -58,11 +58,11 @@ export default function ({ data, parentElement }) {
   const button = notice.querySelector("button");
   button.textContent = data.close;
   // The tab outlives a reload, the window only a reconnection: a reload alone brings a new session and is no loss.
-  const page = (window.dobae ??= { session: data.session, away: false, said: null });
-  if (remembered(data.server) !== data.server || page.session !== data.session) page.said = "lost";
+  const page = (window.dobae ??= { session: data.session, away: false, said: null, alert: null });
+  if (remembered(data.server) !== data.server || page.session !== data.session) page.said = data.lost;
   page.session = data.session;
   const show = () => {  // What is drawn here may be drawn anew at any time, so what is said is kept by the page.
-    notice.querySelector("span").textContent = data[page.said] ?? "";
+    notice.querySelector("span").textContent = page.said ?? "";
     notice.hidden = page.said === null;
   };
   button.onclick = () => { page.said = null; show(); };
@@ -72,6 +72,7 @@ export default function ({ data, parentElement }) {
   let due = false;
   const translate = () => {
     due = false;
+    if (page.alert?.isConnected === false) { page.alert = page.said = null; show(); }
     for (const place of document.querySelectorAll(data.places)) {
       const nodes = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
       while (nodes.nextNode()) {
@@ -79,7 +80,11 @@ export default function ({ data, parentElement }) {
         const known = words.find(([found]) => found.test(text));
         if (known !== undefined) {
           const said = text.replace(known[0], known[1]);
-          if (said !== text) nodes.currentNode.nodeValue = said;
+          if (said === text) continue;
+          nodes.currentNode.nodeValue = said;
+          // Why a file is refused, Streamlit tells screen readers and those who point at it; here all are told.
+          const alert = nodes.currentNode.parentElement.closest("[role=alert]");
+          if (alert) { page.alert = alert; page.said = said; show(); }
         }
       }
     }
@@ -96,7 +101,7 @@ export default function ({ data, parentElement }) {
   const app = document.querySelector(`[${data.connection}]`);
   const connection = new MutationObserver(() => {
     const connected = app.getAttribute(data.connection) === "CONNECTED";
-    if (connected && page.away) { page.said = "back"; show(); }
+    if (connected && page.away) { page.said = data.back; show(); }
     page.away = !connected;
   });
   if (app) connection.observe(app, { attributes: true, attributeFilter: [data.connection] });
