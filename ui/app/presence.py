@@ -37,6 +37,7 @@ section { position: fixed; z-index: 1000; top: 3.8rem; right: 4vw; display: flex
   border: 1px solid var(--st-primary-color); background: var(--st-background-color); color: var(--st-text-color);
   font-family: var(--st-font); line-height: 1.6; box-shadow: 0 .3rem 1.5rem rgb(0 0 0 / 25%); word-break: keep-all; }
 section[hidden] { display: none; }
+span { flex: 1; }
 button { font: inherit; font-weight: 600; flex: none; border: 0; border-radius: .5rem; padding: .3rem .8rem;
   cursor: pointer; background: var(--st-secondary-background-color); color: var(--st-text-color); }
 button:focus-visible { outline: 3px solid var(--st-primary-color); }
