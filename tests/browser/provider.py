@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-CLIENT, SECRET = "dobae", "not a secret outside of this test"
+CLIENT, SECRET = "dobae", "only-in-this-test"
 
 
 class Provider:
@@ -42,7 +42,7 @@ class Provider:
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 given = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
-                assert given == urlencode({CLIENT: SECRET}).replace("=", ":") or form["client_secret"] == [SECRET]
+                assert given == f"{CLIENT}:{SECRET}"
                 self._send(provider.token(form["code"][0]))
 
             def _send(self, what: object) -> None:
