@@ -22,7 +22,7 @@ from data.types import QAGroup
 from index.history import Revision
 from index.store import GroupStore
 from tests.browser.server import ROOT, Server
-from tests.browser.steps import LONE_PART, SPEED, answered, ask, box, enter, section, settled
+from tests.browser.steps import LONE_PART, SPEED, answered, ask, box, enter, section, serious, settled
 
 Keep = Callable[["Page", str], Path]
 # About nothing that the starter base holds.
@@ -107,6 +107,7 @@ def test_visitors_are_told_that_the_server_is_away_and_that_it_came_back(page: "
     answered(page)
     settled(page)
     keep(page, "session-lost")
+    assert serious(page) == []
     page.get_by_role("button", name="닫기", exact=True).click()
     expect(notice).to_have_count(0)
     page.reload()
@@ -116,7 +117,7 @@ def test_visitors_are_told_that_the_server_is_away_and_that_it_came_back(page: "
 
 def test_a_tab_reloaded_after_the_server_came_back_is_told_too(page: "Page", own: Server) -> None:
     page.goto(own.url())
-    settled(page)
+    page.wait_for_function("() => sessionStorage.getItem('dobae-server')")
     page.goto("about:blank")
     own.kill()
     own.start()
