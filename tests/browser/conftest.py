@@ -97,6 +97,20 @@ def attacked(chromium: str, tmp_path_factory: pytest.TempPathFactory, pytestconf
 
 
 @pytest.fixture
+def own_base(chromium: str, tmp_path: Path, pytestconfig: pytest.Config) -> Path:
+    """The folder of a server yet to be started, with the starter base."""
+    _base(pytestconfig, "starter", read_groups(STARTER).groups, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def own(own_base: Path) -> Iterator[Server]:
+    """The starter base, for one test alone, which may kill it."""
+    with Server(own_base) as running:
+        yield running
+
+
+@pytest.fixture
 def context(browser: "Browser") -> Iterator["BrowserContext"]:
     made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="ko-KR")
     made.set_default_timeout(PATIENCE)

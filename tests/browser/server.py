@@ -35,6 +35,11 @@ class Server:
         return (self.folder / "server.log").read_text("utf-8")
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Starts it, or starts it again at the same address."""
         command = [sys.executable, "-m", "ui.cli.main", "ui", "--headless", "--port", str(self._port)]
         environment = {
             **os.environ,
@@ -55,7 +60,6 @@ class Server:
                 self._stop()
                 raise RuntimeError(f"the page did not start: {self.log[-2000:]}")
             time.sleep(0.2)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,7 +1,7 @@
 """What a person does on the page, in words."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
@@ -54,3 +54,15 @@ def settled(page: "Page") -> None:
     """Waits until the server has drawn everything."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.locator('[data-stale="true"]')).to_have_count(0)
+
+
+def serious(page: "Page") -> list[Any]:
+    """Returns what axe finds of serious violations of accessibility."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -14,20 +14,9 @@ if TYPE_CHECKING:
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONE_PART, ask, enter, section, settled
+from tests.browser.steps import LONE_PART, ask, enter, section, serious, settled
 
 Keep = Callable[["Page", str], Path]
-
-
-def _serious(page: "Page") -> list[Any]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [
-        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
-        for violation in found
-        if violation["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -35,25 +24,25 @@ def test_asking_has_no_serious_violation(page: "Page", server: "Server", colours
     page.emulate_media(color_scheme=colours)
     page.goto(server.url())
     settled(page)
-    assert _serious(page) == []
+    assert serious(page) == []
     ask(page, LONE_PART)
     page.get_by_role("button", name="[1] 사례 보기").first.click()
     expect(page.get_by_text("사례의 질문")).to_be_visible()
     settled(page)
-    assert _serious(page) == []
+    assert serious(page) == []
 
 
 def test_comparing_has_no_serious_violation(page: "Page", server: "Server") -> None:
     page.goto(server.url("compare"))
     settled(page)
-    assert _serious(page) == []
+    assert serious(page) == []
 
 
 @pytest.mark.parametrize("name", ["찾아보기", "새 사례", "파일 올리기", "이력", "의견함", "내려받기"])
 def test_keeping_has_no_serious_violation(page: "Page", server: "Server", name: str) -> None:
     enter(page, server)
     section(page, name)
-    assert _serious(page) == []
+    assert serious(page) == []
 
 
 def test_a_plan_of_training_has_no_serious_violation(page: "Page", server: "Server", keep: Keep) -> None:
@@ -66,7 +55,7 @@ def test_a_plan_of_training_has_no_serious_violation(page: "Page", server: "Serv
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
     settled(page)
     keep(page, "training")
-    assert _serious(page) == []
+    assert serious(page) == []
 
 
 def test_an_evaluation_started_here_is_plotted_without_serious_violation(
@@ -81,4 +70,4 @@ def test_an_evaluation_started_here_is_plotted_without_serious_violation(
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
     settled(page)
     keep(page, "evaluation")
-    assert _serious(page) == []
+    assert serious(page) == []

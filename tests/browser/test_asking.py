@@ -134,16 +134,3 @@ def _tab_to(page: "Page", reached: str, *, backwards: bool = False) -> None:
             return
         page.keyboard.press("Shift+Tab" if backwards else "Tab")
     pytest.fail("the keyboard never got there")
-
-
-@pytest.mark.parametrize(
-    ("question", "said"),
-    [("😀😀😀", "질문을 글자로 적어 주세요"), ("가" * 100_000, "한 번에 2,000자까지")],
-)
-def test_bad_input_is_explained_and_the_page_lives_on(page: "Page", server: "Server", question: str, said: str) -> None:
-    page.goto(server.url())
-    settled(page)
-    box(page).fill(question)
-    box(page).press("Enter")
-    expect(page.get_by_text(said)).to_be_visible()
-    ask(page, LONE_PART)

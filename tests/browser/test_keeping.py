@@ -1,7 +1,6 @@
 """지식베이스, as its keeper uses it in a browser."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,22 +88,11 @@ def test_the_keepers_page_fits_a_phone(page: "Page", server: Server, keep: Keep)
     keep(page, "knowledge-phone")
 
 
-def test_what_was_acknowledged_survives_a_kill_and_serves_again(page: "Page", attacked: Server, tmp_path: Path) -> None:
-    shutil.copytree(attacked.folder / "kb", tmp_path / "kb")
-    shutil.copy(attacked.folder / "passphrase.json", tmp_path)
-    with Server(tmp_path) as first:
-        _add_and_kill(page, first)
-    with Server(tmp_path) as second:
-        page.goto(second.url())
-        ask(page, QUESTION)
-        expect(page.get_by_text(FIRST[:20]).filter(visible=True).first).to_be_visible()
-
-
-def _add_and_kill(page: "Page", server: Server) -> None:
+def test_the_audit_of_the_base_is_seen_as_plots(page: "Page", server: Server, keep: Keep) -> None:
     enter(page, server)
-    section(page, "새 사례")
-    page.get_by_label(re.compile("^질문")).fill(QUESTION)
-    page.get_by_label("답변 1").fill(FIRST)
-    page.get_by_role("button", name="사례 더하기").click()
-    expect(page.get_by_text("새 사례를 더했습니다")).to_be_visible()
-    server.kill()
+    page.get_by_role("link", name="데이터").click()
+    page.get_by_role("button", name="점검하기").click()
+    expect(page.get_by_role("heading", name="살펴볼 곳")).to_be_visible(timeout=240_000)
+    settled(page)
+    assert page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").count() >= 4
+    keep(page, "data")

@@ -34,14 +34,14 @@ class Job:
         question: As typed.
         language: Of the explanations.
         answer: The whole answer, once there is one.
-        error: What went wrong, for the reader; "" inside means a mistake of the program.
+        error: What went wrong; other than a `DobaeError`, a mistake of the program.
     """
 
     def __init__(self, question: str, language: str, start: Callable[[], Iterator[StreamEvent]]) -> None:
         self.question = question
         self.language = language
         self.answer: Answer | None = None
-        self.error: str | None = None
+        self.error: Exception | None = None
         self._start = start
         self._events: list[StreamEvent] = []
         self._cancel = threading.Event()
@@ -121,11 +121,11 @@ class Job:
                 with speaking(self.language):
                     self._answer()
         except DobaeError as error:
-            self.error = str(error)
-        except Exception:
+            self.error = error
+        except Exception as error:
             # A worker outlives every question; the reader is told, the log has the story.
             _log.exception("a question failed inside")
-            self.error = ""
+            self.error = error
         finally:
             self._ended = perf_counter()
             with self._news:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 5.0
 UPLOAD_TYPES = ("csv", "xlsx", "jsonl")
+MAX_UPLOAD_MB = 20
 SIMILAR = 20
 """Groups found by meaning for one search."""
 

@@ -2,14 +2,17 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.errors import StreamlitAuthError
 
-from data.errors import DobaeError
+from data.errors import DobaeError, one_line
 from ui.app.markup import label
 from ui.app.problems import in_words
 from ui.app.session import gate, say
+from ui.app.signing_in import keepers, name_of, standing
 
 IDLE_SECONDS = 3_600.0
 """After so long without a step the passphrase is asked again."""
@@ -21,7 +24,7 @@ class Keeper:
 
     Attributes:
         name: As given, for the history.
-        key: Of the passphrase given.
+        key: Of the passphrase given; "" for somebody who signed in at a provider.
         seen: Clock at the last step, in seconds.
     """
 
@@ -32,6 +35,8 @@ class Keeper:
 
 def keeper() -> Keeper | None:
     """Returns who has entered this session, or draws the entrance and returns None."""
+    if keepers():
+        return _signed_in()
     try:
         key = gate().key()
     except DobaeError as error:
@@ -42,9 +47,7 @@ def keeper() -> Keeper | None:
     if known is not None:
         if known.key == key and now - known.seen < IDLE_SECONDS:
             st.session_state.keeper = replace(known, seen=now)
-            with st.sidebar:
-                st.caption(label(known.name))
-                st.button(say("logout"), key="logout", on_click=_leave)
+            _draw_leaving(known.name, _leave)
             return known
         _leave()
         st.warning(say("login_expired"))
@@ -54,6 +57,35 @@ def keeper() -> Keeper | None:
 
 def _leave() -> None:
     st.session_state.pop("keeper", None)
+
+
+def _draw_leaving(name: str, leave: Callable[[], None]) -> None:
+    with st.sidebar:
+        st.caption(label(name))
+        st.button(say("logout"), key="logout", on_click=leave)
+
+
+def _signed_in() -> Keeper | None:
+    user = st.user.to_dict()
+    now = standing(user, time.time())
+    if now == "keeper":
+        name = name_of(user)
+        _draw_leaving(name, st.logout)
+        return Keeper(name, "", time.monotonic())
+    st.title(say("login_title"))
+    st.write(say("login_oidc_intro"))
+    if now in ("out", "expired"):
+        if now == "expired":
+            st.warning(say("login_oidc_expired"))
+        if st.button(say("login_oidc_enter"), key="sign_in", type="primary"):
+            try:
+                st.login()
+            except StreamlitAuthError as error:  # No [auth] section, or not all of it; no Authlib.
+                st.error(say("login_oidc_unset", reason=label(one_line(error))))
+    else:
+        st.error(say(f"login_oidc_{now}", email=label(str(user.get("email", "")))))
+        st.button(say("login_oidc_other"), key="sign_out", on_click=st.logout)
+    return None
 
 
 def _entrance(key: str | None) -> None:
@@ -69,12 +101,12 @@ def _entrance(key: str | None) -> None:
         sent = st.form_submit_button(say("login_enter"), type="primary")
     if not sent:
         return
-    pause = gate().pause()
-    entered = gate().enter(given) if pause <= 0 else None
+    address = st.context.ip_address
+    entered = gate().enter(given, address)
     if entered is not None:
         st.session_state.keeper = Keeper(" ".join(name.split()) or say("keeper"), entered, time.monotonic())
         st.rerun()
-    pause = gate().pause()
+    pause = gate().pause(address)
     if pause > 0:
         st.error(say("login_pause", seconds=math.ceil(pause)))
     else:

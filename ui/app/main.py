@@ -5,6 +5,7 @@ import streamlit as st
 from data.errors import DobaeError
 from ui.app import ask_page, compare_page, data_page, evaluation_page, knowledge_page, training_page
 from ui.app.markup import label
+from ui.app.presence import presence
 from ui.app.problems import in_words
 from ui.app.session import engine, language, say
 
@@ -43,6 +44,7 @@ def main() -> None:
         st.error(label(in_words(error, say)))
         st.stop()
     page.run()
+    presence()
 
 
 main()

@@ -51,19 +51,19 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"is no knowledge base|no knowledge base", "no_base"),
     # models
     (r"run `dobae models pull`", "no_model"),
-    (r"question is not valid UTF-8|question has [\d,]+ characters", "question_long"),
 )
 _PATTERNS = tuple((re.compile(pattern), key) for pattern, key in _KNOWN)
 
 
-def in_words(problem: DobaeError | str, say: Say) -> str:
+def in_words(problem: Exception | str, say: Say) -> str:
     """Returns a problem in the page's language, as plain text.
 
     Args:
-        problem: An error, its text, or a reject's reason; "" for a mistake of the program.
+        problem: An error, its text, or a reject's reason; "", or an error of another family, for a mistake of the
+            program.
         say: As `ui.app.session.say`.
     """
-    text = str(problem)
+    text = str(problem) if isinstance(problem, DobaeError | str) else ""
     if not text:
         return say("problem.inside")
     for pattern, key in _PATTERNS:

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from data.catalog import LANGUAGE, LANGUAGES, message, speaking
+from data.errors import DobaeError, QuestionError
 from data.text import MAX_QUESTION_CHARS
 from rag.generators.adapters import NO_ADAPTER
 from ui.app.engine import Choice, Engine, models
@@ -130,11 +131,10 @@ def show_outcome(job: Job) -> bool:
     """Says why a finished job has no answer; returns whether it has one."""
     if job.cancelled:
         st.info(say("cancelled"))
-    elif job.error == "":
-        st.error(say("broken"))
+    elif isinstance(job.error, QuestionError):
+        st.warning(say("question_bad", limit=f"{MAX_QUESTION_CHARS:,}"))
+    elif isinstance(job.error, DobaeError):
+        st.error(say("failed", reason=label(in_words(job.error, say))))
     elif job.error is not None:
-        if job.error.startswith("question "):
-            st.warning(say("question_bad", limit=f"{MAX_QUESTION_CHARS:,}"))
-        else:
-            st.error(say("failed", reason=label(in_words(job.error, say))))
+        st.error(say("broken"))
     return job.answer is not None

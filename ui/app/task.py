@@ -18,13 +18,13 @@ class Task(Generic[T]):
 
     Attributes:
         result: What it returned, once it has.
-        error: What went wrong, for the reader; "" means a mistake of the program.
+        error: What went wrong; other than a `DobaeError`, a mistake of the program.
     """
 
     def __init__(self, work: Callable[[Progress], T]) -> None:
         """Starts `work`, which tells its progress as (done, total)."""
         self.result: T | None = None
-        self.error: str | None = None
+        self.error: Exception | None = None
         self._share = 0.0
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name="dobae-task")
         self._thread.start()
@@ -48,10 +48,10 @@ class Task(Generic[T]):
         try:
             self.result = work(self._tell)
         except DobaeError as error:
-            self.error = str(error)
-        except Exception:
+            self.error = error
+        except Exception as error:
             _log.exception("work beside the page failed inside")
-            self.error = ""
+            self.error = error
 
     def _tell(self, done: int, total: int) -> None:
         self._share = max(0.0, min(1.0, done / total)) if total else 0.0

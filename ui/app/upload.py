@@ -7,13 +7,12 @@ import streamlit as st
 
 from data.errors import DobaeError
 from index.editing import Edited
-from ui.app.keeping import UPLOAD_TYPES, Keeping, Preview
+from ui.app.keeping import MAX_UPLOAD_MB, UPLOAD_TYPES, Keeping, Preview
 from ui.app.markup import block, label
 from ui.app.problems import in_words
 from ui.app.session import say
 from ui.app.task import Task
 
-MAX_MB = 20
 POLL_SECONDS = 0.5
 SHOWN = 10
 """Examples and unusable rows shown of a file."""
@@ -27,9 +26,12 @@ def upload(keeping: Keeping, author: str) -> None:
         _running()
         return
     st.write(say("kb_upload_intro"))
-    st.caption(say("kb_upload_columns"))
+    st.caption(say("kb_upload_columns", most=MAX_UPLOAD_MB))
     file = st.file_uploader(
-        say("kb_file"), type=list(UPLOAD_TYPES), max_upload_size=MAX_MB, key=f"kb_file{state.get('kb_upload', 0)}"
+        say("kb_file"),
+        type=list(UPLOAD_TYPES),
+        max_upload_size=MAX_UPLOAD_MB,
+        key=f"kb_file{state.get('kb_upload', 0)}",
     )
     if file is None:
         return

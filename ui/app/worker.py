@@ -20,17 +20,30 @@ LESS_URGENT = 5
 """Added to the process's niceness: visitors come first."""
 
 
-class _Share:
-    """Prints how much is done, in hundredths, whenever that changes."""
+STAGES = {"building bases": 0.15, "answering": 0.65, "encoding answers": 0.15, "scoring": 0.05}
+"""Steps of an evaluation in their order, and how much of the whole each is, roughly."""
+
+
+class Share:
+    """Prints how much is done, in hundredths, whenever that grows: a step that begins anew takes nothing back."""
 
     def __init__(self) -> None:
         self._told = -1
 
-    def __call__(self, done: int, total: int) -> None:
-        hundredths = 100 * done // max(1, total)
-        if hundredths != self._told:
+    def __call__(self, done: float, total: float) -> None:
+        """Tells that `done` of `total` is done."""
+        hundredths = int(100 * done / max(1, total))
+        if hundredths > self._told:
             self._told = hundredths
             print(hundredths, flush=True)  # noqa: T201
+
+    def of_stage(self, stage: str, done: int, total: int) -> None:
+        """Tells that `done` of `total` is done of one of the `STAGES`."""
+        before = 0.0
+        for name, weight in STAGES.items():
+            if name == stage:
+                self(before + weight * done / max(1, total), 1)
+            before += weight
 
 
 def evaluate(preset: str, folder: Path) -> None:
@@ -44,8 +57,7 @@ def evaluate(preset: str, folder: Path) -> None:
     from rag.evaluation.report import write_report
     from rag.evaluation.running import evaluate as run
 
-    share = _Share()
-    found = run(read_config(find_config(preset, PRESETS)), folder, progress=lambda _, done, total: share(done, total))
+    found = run(read_config(find_config(preset, PRESETS)), folder, progress=Share().of_stage)
     write_report(found.report, folder)
 
 
@@ -64,7 +76,7 @@ def audit(file: Path, encoder: Encoder, folder: Path, vectors: Path) -> None:
     from index.audit.auditing import audit_file
     from index.audit.report import as_json
 
-    found = as_json(audit_file(file, encoder, vectors, progress=_Share()))
+    found = as_json(audit_file(file, encoder, vectors, progress=Share()))
     write_atomically(folder / AUDIT_FILE, json.dumps(found, ensure_ascii=False))
 
 

@@ -31,13 +31,15 @@ def ui(
     os.environ["DOBAE_KB"] = str(kb.resolve())
     from streamlit.web import cli
 
+    from ui.app.keeping import MAX_UPLOAD_MB
+
     page = Path(__file__).resolve().parent.parent / "app" / "main.py"
     options = {
         "server.port": port,
         "server.headless": str(headless).lower(),
         "server.address": "127.0.0.1",
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 20,  # MB
+        "server.maxUploadSize": MAX_UPLOAD_MB,
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "viewer",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -17,6 +18,8 @@ from ui.app import passphrase, session
 
 MAIN = Path(engine_module.__file__).parent / "main.py"
 SECRET = "도배 풀은 되직하게"
+ADDRESS = {"now": "192.0.2.7"}
+"""Whence the visitor comes."""
 CACHED = (session.engine, session.feedback, session.gate)
 
 
@@ -29,6 +32,8 @@ def page(tmp_path: Path, groups: tuple[QAGroup, ...], monkeypatch: pytest.Monkey
     monkeypatch.setattr(passphrase, "N", 1 << 4)
     monkeypatch.setenv("DOBAE_FEEDBACK", str(tmp_path / "feedback.sqlite"))
     monkeypatch.setenv("DOBAE_PASSPHRASE_FILE", str(tmp_path / "passphrase.json"))
+    monkeypatch.setattr(type(st.context), "ip_address", property(lambda _: ADDRESS["now"]))
+    monkeypatch.setitem(ADDRESS, "now", ADDRESS["now"])
     for cached in CACHED:
         cached.clear()
     yield AppTest.from_file(str(MAIN), default_timeout=120)

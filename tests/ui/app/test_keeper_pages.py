@@ -156,15 +156,27 @@ def test_a_command_beside_the_page_says_how_it_ended(tmp_path: Path) -> None:
     assert "no-such-preset" in command.error
 
 
+def test_the_share_of_an_evaluation_never_goes_back(capsys: pytest.CaptureFixture[str]) -> None:
+    share = worker.Share()
+    for stage in ("building bases", "building bases", *list(worker.STAGES)[1:]):  # One base after the other.
+        for done in range(5):
+            share.of_stage(stage, done, 4)
+    told = [int(line) for line in capsys.readouterr().out.split()]
+    assert told == sorted(set(told))
+    assert (told[0], told[-1]) == (0, 100)
+    assert len(told) > 10
+
+
 @pytest.mark.integration
 def test_an_evaluation_beside_the_page_tells_its_share_and_leaves_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
     run = runs.EvaluationRun("smoke")
-    shares = set()
-    while not run.wait(0.05):
-        shares.add(run.share)
+    assert run.wait(300)
     assert not run.failed, run.last_line()
-    assert len(shares) > 2
+    told = [int(line) for line in (run.folder / "page.log").read_text("utf-8").split("\n") if line.isdecimal()]
+    assert told == sorted(told)
+    assert {0, 100} < set(told)
+    assert run.share == 1
     assert json.loads((run.folder / "report.json").read_text("utf-8"))["name"] == "smoke"

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from data.readers import read_groups
 from index.store import GroupStore
-from tests.ui.app.conftest import SECRET, turn_to
+from tests.ui.app.conftest import ADDRESS, SECRET, turn_to
 from ui.app import session
 from ui.app.passphrase import FREE_TRIES, passphrase_file, set_passphrase
 
@@ -59,6 +59,21 @@ def test_wrong_passphrases_are_refused_and_then_not_even_asked(page: AppTest) ->
     _press(page, "들어가기")
     assert "잠시 막아" in _said(page)
     assert "kb_section" not in page.session_state
+
+
+def test_one_who_guesses_does_not_keep_the_keeper_out(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_passphrase(passphrase_file(), SECRET)
+    page.run()
+    turn_to(page, "knowledge")
+    monkeypatch.setitem(ADDRESS, "now", "198.51.100.1")
+    for number in range(FREE_TRIES):
+        page.text_input[1].set_value(f"틀린 암호 {number}")
+        _press(page, "들어가기")
+    assert "잠시 막아" in _said(page)
+    monkeypatch.setitem(ADDRESS, "now", "192.0.2.7")
+    page.text_input[1].set_value(SECRET)
+    _press(page, "들어가기")
+    assert "keeper" in page.session_state
 
 
 def test_a_new_passphrase_puts_the_keeper_out(entered: AppTest) -> None:

@@ -109,9 +109,11 @@ def test_the_page_says_every_known_problem_in_both_languages() -> None:
         ("the model is not here; run `dobae models pull`", "언어 모델이 없습니다"),
         ("", "안에서 문제가"),
         ("something quite new", "원문 안내: something quite new"),
+        (InputError("id 'g1' is in the base already"), "이미 쓰이고 있습니다"),
+        (RuntimeError("no reader need know this"), "안에서 문제가"),
     ],
 )
-def test_problems_are_said_in_the_readers_language(problem: str, said: str) -> None:
+def test_problems_are_said_in_the_readers_language(problem: Exception | str, said: str) -> None:
     def say(key: str, **values: object) -> str:
         return message(key, **values)
 
@@ -142,7 +144,9 @@ def test_work_beside_the_page_tells_progress_result_and_errors() -> None:
     failed, broken = Task(fails), Task(breaks)
     assert failed.wait(30)
     assert broken.wait(30)
-    assert (failed.error, broken.error) == ("no such thing", "")
+    assert isinstance(failed.error, InputError)
+    assert str(failed.error) == "no such thing"
+    assert isinstance(broken.error, RuntimeError)
 
 
 def test_places_in_the_queue_and_cancelling() -> None:
