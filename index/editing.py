@@ -107,8 +107,33 @@ class Editor:
 
         return self._edit("update", plan, groups)
 
-    def remove(self, ids: Sequence[str]) -> Edited:
+    def change(self, identifier: str, changed: Callable[[QAGroup], QAGroup]) -> Edited:
+        """Changes one group by what it holds when its turn comes, so that no other writer's change is lost.
+
+        Args:
+            identifier: Id of the group.
+            changed: Given the group as it is, returns it as it shall be, under the same id; what it raises changes
+                nothing.
+
+        Raises:
+            InputError: There is no such group, or it cannot be stored.
+            KnowledgeBaseError: The base cannot be written; nothing was changed.
+        """
+
+        def plan(store: GroupStore, session: Session) -> list[Edit]:
+            held = self._held(store, session, [identifier])[identifier]
+            after = changed(held.group)
+            check_groups([after])
+            return [Edit(held, after)]
+
+        return self._edit("update", plan)
+
+    def remove(self, ids: Sequence[str], *, check: Callable[[QAGroup], None] | None = None) -> Edited:
         """Removes groups.
+
+        Args:
+            ids: Ids of the groups.
+            check: Given each group as it is; what it raises changes nothing.
 
         Raises:
             InputError: There is no group of an id.
@@ -117,6 +142,9 @@ class Editor:
 
         def plan(store: GroupStore, session: Session) -> list[Edit]:
             held = self._held(store, session, ids)
+            if check:
+                for stored in held.values():
+                    check(stored.group)
             return [Edit(held[identifier], None) for identifier in dict.fromkeys(ids)]
 
         return self._edit("remove", plan)

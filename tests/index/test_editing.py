@@ -148,6 +148,35 @@ def test_hits_and_scores_of_an_edited_base_are_those_of_a_rebuilt_one(
         assert here == there
 
 
+def test_two_writers_who_change_one_group_keep_both_changes(base: KnowledgeBase, groups: Groups) -> None:
+    def add_wording(wording: str) -> None:
+        editor = Editor(base.path, base.encoder, wait=30)
+        editor.change("g1", lambda group: replace(group, questions=(*group.questions, wording)))
+
+    wordings = ["벽지 끝이 들려요", "이음매가 벌어져요", "모서리가 떠요"]
+    with writing(base.path, "dobae index import"):
+        threads = [threading.Thread(target=add_wording, args=(wording,)) for wording in wordings]
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(contents(base.path)[0].questions) == sorted([*groups[0].questions, *wordings])
+
+
+def test_a_change_that_the_caller_refuses_changes_nothing(base: KnowledgeBase, groups: Groups) -> None:
+    def refuse(group: QAGroup) -> QAGroup:
+        raise InputError(f"not {group.id}")
+
+    editor = Editor(base.path, base.encoder)
+    with pytest.raises(InputError, match="not g1"):
+        editor.change("g1", refuse)
+    with pytest.raises(InputError, match="not g2"):
+        editor.remove(["g2"], check=refuse)
+    with pytest.raises(InputError, match="needs a question"):
+        editor.change("g1", lambda group: replace(group, questions=()))
+    assert contents(base.path) == [*groups]
+
+
 def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, groups: Groups) -> None:
     editor = Editor(base.path, base.encoder, author="김도배")
     changed = replace(groups[0], category="시공")

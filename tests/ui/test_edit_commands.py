@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from index.store import open_store
+
 pytestmark = pytest.mark.integration
 
 STARTER = Path(__file__).resolve().parent.parent.parent / "data" / "starter" / "qa.csv"
@@ -51,6 +53,16 @@ def test_a_keepers_day(kb: Path, tmp_path: Path) -> None:
     assert (facts["groups"], facts["revision"], facts["waiting"]) == (11, 7, 0)
     verified = dobae("index", "verify", "--kb", kb)
     assert "10 changes without a gap" in verified.stdout
+
+
+def test_keepers_who_change_one_group_at_once_lose_nothing(kb: Path) -> None:
+    command = [sys.executable, "-m", "ui.cli.main", "index", "update", "dobae-001", "--wait", "60", "--kb", str(kb)]
+    wordings = [f"한꺼번에 더한 질문 {number}" for number in range(3)]
+    keepers = [subprocess.Popen([*command, "--add-question", wording]) for wording in wordings]
+    assert [keeper.wait(120) for keeper in keepers] == [0, 0, 0]
+    store = open_store(kb)
+    assert set(wordings) < set(store.groups_by_id(["dobae-001"])["dobae-001"].group.questions)
+    store.close()
 
 
 def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:

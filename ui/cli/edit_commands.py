@@ -78,28 +78,25 @@ def update(
     from dataclasses import replace
 
     from data.errors import InputError
-    from index.store import open_store
+    from data.types import QAGroup
 
     if not any((question, answer, add_question, add_answer)) and category is None and source is None:
         raise InputError(
             "name what to change: --question, --answer, --add-question, --add-answer, --category, --source"
         )
-    store = open_store(kb)
-    held = store.groups_by_id([identifier]).get(identifier)
-    store.close()
-    if held is None:
-        raise InputError(f"there is no group {identifier!r} in {kb}; see `dobae index export` for the ids")
-    group = held.group
-    questions = _cleaned(question) or group.questions
-    answers = _cleaned(answer, keep_lines=True) or group.answers
-    changed = replace(
-        group,
-        questions=tuple(dict.fromkeys(questions + _cleaned(add_question))),
-        answers=tuple(dict.fromkeys(answers + _cleaned(add_answer, keep_lines=True))),
-        category=group.category if category is None else category,
-        source=group.source if source is None else source,
-    )
-    _report(kb, _editor(kb, author, wait).update([changed]), as_json)
+
+    def changed(group: QAGroup) -> QAGroup:
+        questions = _cleaned(question) or group.questions
+        answers = _cleaned(answer, keep_lines=True) or group.answers
+        return replace(
+            group,
+            questions=tuple(dict.fromkeys(questions + _cleaned(add_question))),
+            answers=tuple(dict.fromkeys(answers + _cleaned(add_answer, keep_lines=True))),
+            category=group.category if category is None else category,
+            source=group.source if source is None else source,
+        )
+
+    _report(kb, _editor(kb, author, wait).change(identifier, changed), as_json)
 
 
 def remove(
