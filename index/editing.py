@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import InputError
+from data.errors import DobaeError, InputError, one_line
 from data.text import MAX_ANSWER_CHARS, MAX_QUESTION_CHARS, unfit_character
 from data.types import QAGroup
 from index.building import derive_again, open_to_mend
@@ -38,11 +38,13 @@ class Edited:
         revision: The revision made, or None if there was nothing to change.
         unchanged: Groups that were already as wanted.
         compacted: The manifest of the derived files, if they were made again on the way.
+        not_compacted: Why they were not, if that failed; the edit stands all the same.
     """
 
     revision: Revision | None
     unchanged: int = 0
     compacted: Manifest | None = None
+    not_compacted: str = ""
 
     def counts(self) -> dict[str, int]:
         """Returns how many groups were added, updated and removed."""
@@ -239,10 +241,14 @@ class Editor:
             finally:
                 store.close()
             waiting = state.changes - manifest.changes if manifest else 0
-            compacted = None
+            compacted, not_compacted = None, ""
             if self.compact_by_itself and waiting > max(COMPACT_AFTER, COMPACT_SHARE * state.groups):
-                compacted = derive_again(self.path, self.encoder, progress=progress)
-        return Edited(revision, len(edits) - len(wanted), compacted)
+                try:
+                    compacted = derive_again(self.path, self.encoder, progress=progress)
+                except (DobaeError, OSError) as error:
+                    # The edit is written; readers lay it over the files there are, and the next one tries again.
+                    not_compacted = one_line(error, 200)
+        return Edited(revision, len(edits) - len(wanted), compacted, not_compacted)
 
     def _manifest(self) -> Manifest | None:
         """The manifest, or None where it is damaged: the truth may be edited all the same.
@@ -272,7 +278,11 @@ class Editor:
     @staticmethod
     def _to_undo(store: GroupStore, number: int | None) -> Revision:
         revisions = store.revisions()
-        undone = {revision.undoes for revision in revisions}
+        undone: set[int] = set()
+        # The newest first: an undo that was itself undone took nothing back.
+        for revision in revisions:
+            if revision.undoes and revision.number not in undone:
+                undone.add(revision.undoes)
         if number is None:
             left = [each for each in revisions if each.changes and each.action != "undo" and each.number not in undone]
             if not left:

@@ -212,6 +212,20 @@ def test_undo_takes_back_one_revision_after_another(base: KnowledgeBase, groups:
     assert [group.id for group in contents(base.path)] == ["g1", "n1"]
 
 
+def test_an_undo_that_was_undone_can_be_done_again(base: KnowledgeBase, groups: Groups) -> None:
+    editor = Editor(base.path, base.encoder)
+    editor.add([NEW])
+    editor.undo()
+    editor.undo(3)
+    assert contents(base.path) == [*groups, NEW]
+    with pytest.raises(InputError, match="undone already"):
+        editor.undo(3)
+    again = editor.undo().revision
+    assert again is not None
+    assert (again.number, again.undoes) == (5, 2)
+    assert contents(base.path) == [*groups]
+
+
 def test_undo_refuses_where_a_later_change_would_be_lost(base: KnowledgeBase, groups: Groups) -> None:
     editor = Editor(base.path, base.encoder)
     editor.update([replace(groups[0], category="a")])
@@ -278,6 +292,24 @@ def test_many_changes_compact_by_themselves(
     assert retriever.base.revision == 6
     assert len(found(retriever, "찢김")) == 8
     assert len([path for path in base.path.iterdir() if path.name.startswith("derived-")]) == 1
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KnowledgeBaseError("Milvus is away")])
+def test_an_edit_is_acknowledged_though_the_files_cannot_be_made_again(
+    base: KnowledgeBase,
+    groups: Groups,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(editing, "COMPACT_AFTER", 0)
+    monkeypatch.setattr(editing, "derive_again", fail)
+    edited = Editor(base.path, base.encoder).add([NEW])
+    assert edited.revision is not None
+    assert (edited.compacted, edited.not_compacted) == (None, str(failure))
+    assert contents(base.path) == [*groups, NEW]
 
 
 def test_a_reader_of_one_revision_goes_on_seeing_it_whole(base: KnowledgeBase, groups: Groups) -> None:

@@ -246,6 +246,8 @@ def _cleaned(texts: list[str] | None, *, keep_lines: bool = False) -> tuple[str,
 
 def _report(kb: Path, edited: "Edited", as_json: bool, more: dict[str, Any] | None = None) -> None:
     revision = edited.revision
+    if edited.not_compacted:
+        note(f"the change is stored, but the index files could not be made again: {edited.not_compacted}")
     facts: dict[str, Any] = {
         "revision": revision.number if revision else None,
         **edited.counts(),
@@ -262,6 +264,8 @@ def _report(kb: Path, edited: "Edited", as_json: bool, more: dict[str, Any] | No
         return
     counts = ", ".join(f"{count:,} {name}" for name, count in edited.counts().items() if count)
     one = f" ({facts['ids'][0]})" if len(facts["ids"]) == 1 else ""
-    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, `dobae index undo` takes it back")
+    # An undo is taken back by its number alone: without one, the revision before is undone as well.
+    number = f" {revision.number}" if revision.undoes else ""
+    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, `dobae index undo{number}` takes it back")
     if edited.compacted:
         typer.echo("the index files were made again, and the thresholds calibrated anew")
