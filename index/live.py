@@ -32,11 +32,15 @@ RETRY_SECONDS = 5.0
 class LiveKnowledgeBase:
     """Gives out the base at its last revision; safe to use from several threads."""
 
-    def __init__(self, base: KnowledgeBase, *, say: Say | None = None, heal: bool = False) -> None:
+    def __init__(
+        self, base: KnowledgeBase, *, files: object = None, say: Say | None = None, heal: bool = False
+    ) -> None:
         """Follows the changes of an open base.
 
         Args:
             base: Opened by `open_knowledge_base`.
+            files: What the files were before they were opened, so that others put in their place meanwhile are noticed;
+                those that lie there now if None.
             say: Told what a person should know; the log by default.
             heal: Make damaged derived files again.
         """
@@ -44,7 +48,7 @@ class LiveKnowledgeBase:
         self._say = say or _log.warning
         self._heal = heal
         self._lock = threading.Lock()
-        self._files = _identity(base.path)
+        self._files = files or _identity(base.path)
         self._version: object = None
         self._worker: threading.Thread | None = None
         self._not_before = 0.0
@@ -164,7 +168,8 @@ def open_live(
     """
     tell = say or _log.warning
     try:
-        return LiveKnowledgeBase(open_settled(path, encoder), say=say, heal=True)
+        files = _identity(path)
+        return LiveKnowledgeBase(open_settled(path, encoder), files=files, say=say, heal=True)
     except DerivedFilesError as error:
         model = encoder_of(path, encoder)
         tell(f"{error}: making the index files again from the stored groups with encoder {model.spec}")

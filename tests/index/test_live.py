@@ -16,6 +16,7 @@ from index.knowledge_base import open_knowledge_base
 from index.live import LiveKnowledgeBase, open_live
 from index.retriever import Retriever
 from index.stopgap import open_stopgap
+from tests.privileges import unprivileged
 
 Groups = tuple[QAGroup, ...]
 
@@ -120,6 +121,44 @@ def test_changes_are_followed_while_new_files_cannot_be_read(base_of, groups: Gr
         retriever._live.settle()
     assert retriever.base.manifest.revision == 1
     assert len([line for line in said if "digest mismatch" in line]) == 1
+
+
+@pytest.mark.parametrize("truth", ["sqlite"])
+def test_a_base_built_again_while_it_is_opened_is_taken_up(
+    base_of, groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index import live as module
+
+    path, encoder = base_of(groups[:2]).path, HashEncoder()
+
+    def open_then_build(*arguments, **options):
+        monkeypatch.setattr(module, "open_settled", open_knowledge_base)
+        base = open_knowledge_base(*arguments, **options)
+        build_knowledge_base(path, groups[2:], encoder)
+        return base
+
+    monkeypatch.setattr(module, "open_settled", open_then_build)
+    live = open_live(path, encoder)
+    live.current()
+    live.settle()
+    assert [hit.group.id for hit in Retriever(live).search("몰딩")] == ["g3"]
+
+
+@pytest.mark.parametrize("truth", ["sqlite"])
+def test_a_reader_who_may_not_write_sees_edits_too(base_of, groups: Groups) -> None:
+    path, encoder = base_of(groups).path, HashEncoder()
+    for helper in path.glob("groups.sqlite-*"):
+        helper.unlink()
+    path.chmod(0o555)
+    with unprivileged():
+        retriever = Retriever(open_live(path, encoder))
+        assert not list(path.glob("groups.sqlite-*"))
+    path.chmod(0o755)
+    for number in range(3):
+        late = replace(groups[0], id=f"late{number}", questions=(f"장판이 떠요 {number}",))
+        Editor(path, encoder).add([late])
+        with unprivileged():
+            assert retriever.search(f"장판이 떠요 {number}")[0].group == late
 
 
 def test_another_encoder_on_disk_does_not_stop_a_running_reader(base_of, groups: Groups) -> None:
