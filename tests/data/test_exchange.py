@@ -95,6 +95,14 @@ def test_a_row_that_a_person_changed_is_read_like_any_other(tmp_path: Path) -> N
     assert group_digest(group) != group_digest(HOSTILE[0])
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_group_without_a_source_has_none_after_a_person_changed_its_row(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    export_groups(path, [QAGroup("g", ("질문이 있어요?",), ("답변입니다",))])
+    path.write_text(path.read_text("utf-8-sig").replace("답변입니다", "고친 답변입니다"), "utf-8")
+    assert read_groups(path).groups == (QAGroup("g", ("질문이 있어요?",), ("고친 답변입니다",)),)
+
+
 def test_what_a_format_cannot_hold_is_refused_not_changed(tmp_path: Path) -> None:
     long = QAGroup("g", ("질문?",), ("가" * 32_768,))
     export_groups(tmp_path / "out.csv", [long])
