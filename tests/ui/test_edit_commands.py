@@ -73,6 +73,8 @@ def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
         (("add", "-q", QUESTION), "--answer"),
         (("add", "-q", QUESTION, "-a", "답", "--id", "dobae-001"), "already"),
         (("add", bomb), "workbook"),
+        (("add", bomb, "--category", "마감하자"), "columns"),
+        (("update", "dobae-001", "--add-question", " "), "--add-question is empty"),
         (("update", "none", "-a", "답"), "none"),
         (("update", "dobae-001"), "--question"),
         (("remove", "none"), "none"),

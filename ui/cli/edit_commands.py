@@ -47,16 +47,19 @@ def add(
 
     if bool(files) == bool(question or answer):
         raise InputError("give either files, or --question and --answer")
+    more: dict[str, Any] = {}
     if files:
+        if any(option is not None for option in (identifier, category, source)):
+            raise InputError("--id, --category and --source go with --question; in files they are columns")
         result = _read(files)
-        groups = result.groups
+        groups, more = result.groups, {"rejected": len(result.rejects)}
     else:
         questions, answers = _cleaned(question), _cleaned(answer, keep_lines=True)
         if not questions or not answers:
             raise InputError("a new group needs --question and --answer")
         given = identifier or content_id(questions, answers)
         groups = (QAGroup(given, questions, answers, category or "", source or ""),)
-    _report(kb, _editor(kb, author, wait).add(groups), as_json)
+    _report(kb, _editor(kb, author, wait).add(groups), as_json, more)
 
 
 def update(
@@ -84,6 +87,14 @@ def update(
         raise InputError(
             "name what to change: --question, --answer, --add-question, --add-answer, --category, --source"
         )
+    for option, texts in (
+        ("--question", question),
+        ("--answer", answer),
+        ("--add-question", add_question),
+        ("--add-answer", add_answer),
+    ):
+        if any(not _cleaned([text], keep_lines=True) for text in texts or ()):
+            raise InputError(f"{option} is empty; write a text, or leave the option out")
 
     def changed(group: QAGroup) -> QAGroup:
         questions = _cleaned(question) or group.questions
@@ -164,6 +175,8 @@ def history(
     store = open_store(kb)
     revisions = store.revisions(limit=limit, group_id=identifier)
     store.close()
+    if identifier and not revisions:
+        note(f"{kb}: no change of a group {identifier!r} since the base was built")
     for revision in revisions:
         if as_json:
             typer.echo(json.dumps(revision.to_json(), ensure_ascii=False))
