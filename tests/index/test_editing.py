@@ -197,6 +197,20 @@ def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, gr
     assert [(each.number, len(each.changes)) for each in of_one] == [(4, 1)]
 
 
+@pytest.mark.parametrize("truth", ["sqlite"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_revision_missing_in_the_history_is_noticed(base: KnowledgeBase, groups: Groups, number: int) -> None:
+    editor = Editor(base.path, base.encoder)
+    editor.add([NEW])
+    editor.remove(["n1"])
+    base.store.check()
+    with sqlite3.connect(base.path / "groups.sqlite") as connection:
+        connection.execute("DELETE FROM revisions WHERE number = ?", (number,))
+    connection.close()
+    with pytest.raises(KnowledgeBaseError, match="revisions are missing"):
+        base.store.check()
+
+
 def test_undo_takes_back_one_revision_after_another(base: KnowledgeBase, groups: Groups) -> None:
     editor = Editor(base.path, base.encoder)
     editor.import_groups([replace(groups[0], answers=("새 답변입니다.",)), NEW], mirror=True)
