@@ -159,7 +159,7 @@ def open_live(
         path: The directory.
         encoder: As for `open_knowledge_base`.
         say: Told what a person should know; the log by default.
-        background: Return at once while damaged files are made again; otherwise once they are.
+        background: Return at once while damaged files are made again; otherwise once they are, or cannot be.
 
     Raises:
         KnowledgeBaseError: There is no base, or its store is damaged.
@@ -174,8 +174,15 @@ def open_live(
         model = encoder_of(path, encoder)
         tell(f"{error}: making the index files again from the stored groups with encoder {model.spec}")
     if not background:
-        rebuild_knowledge_base(path, model, wait=60.0)
-        return LiveKnowledgeBase(open_settled(path, model), say=say, heal=True)
+        try:
+            rebuild_knowledge_base(path, model, wait=60.0)
+            files = _identity(path)
+            return LiveKnowledgeBase(open_settled(path, model), files=files, say=say, heal=True)
+        except KnowledgeBaseError as error:
+            # For example on a read-only disk; where the store itself is damaged, the stopgap says so.
+            live = LiveKnowledgeBase(open_stopgap(path, model), say=say, heal=True)
+            tell(f"{error}; searching the stored questions exactly meanwhile")
+            return live
     live = LiveKnowledgeBase(open_stopgap(path, model), say=say, heal=True)
     live.mend()
     return live

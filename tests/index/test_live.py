@@ -144,6 +144,24 @@ def test_a_base_built_again_while_it_is_opened_is_taken_up(
     assert [hit.group.id for hit in Retriever(live).search("몰딩")] == ["g3"]
 
 
+def test_exact_search_serves_where_files_cannot_be_made_again(
+    base_of, groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index import live as module
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise KnowledgeBaseError("cannot be written")
+
+    base = base_of(groups)
+    _damage(_faiss_file(base.path))
+    monkeypatch.setattr(module, "rebuild_knowledge_base", fail)
+    said: list[str] = []
+    live = open_live(base.path, base.encoder, say=said.append, background=False)
+    assert [Retriever(live).search(group.questions[0])[0].group for group in groups] == [*groups]
+    assert "digest mismatch" in said[0]
+    assert said[1] == "cannot be written; searching the stored questions exactly meanwhile"
+
+
 @pytest.mark.parametrize("truth", ["sqlite"])
 def test_a_reader_who_may_not_write_sees_edits_too(base_of, groups: Groups) -> None:
     path, encoder = base_of(groups).path, HashEncoder()
