@@ -73,7 +73,7 @@ class Editor:
         """
         self.path = path.resolve()
         self.encoder = encoder
-        self.author = (author or user_name())[:200]
+        self.author = " ".join((author or "").split())[:200] or user_name()
         self.wait = wait
         self.compact_by_itself = compact
 
@@ -311,6 +311,8 @@ def check_groups(groups: Sequence[QAGroup]) -> None:
         seen.add(group.id)
         if not group.id.strip() or group.id != group.id.strip():
             raise InputError(f"{where}: an id must not be empty or begin or end with a space")
+        if len(group.id.splitlines()) > 1:
+            raise InputError(f"{where}: an id must stand on one line")
         if not group.questions or not group.answers:
             raise InputError(f"{where}: needs a question and an answer")
         if not all(any(char.isalnum() for char in question) for question in group.questions):

@@ -178,7 +178,7 @@ def test_a_change_that_the_caller_refuses_changes_nothing(base: KnowledgeBase, g
 
 
 def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, groups: Groups) -> None:
-    editor = Editor(base.path, base.encoder, author="김도배")
+    editor = Editor(base.path, base.encoder, author="김\n도배")
     changed = replace(groups[0], category="시공")
     editor.add([NEW])
     editor.update([changed])
@@ -190,7 +190,7 @@ def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, gr
         (2, "add"),
         (1, "build"),
     ]
-    assert {each.author for each in revisions[:3]} == {"김도배"}
+    assert {each.author for each in revisions[:3]} == {"김 도배"}
     assert [(change.before, change.after) for change in revisions[1].changes] == [(groups[0], changed)]
     assert [(change.before, change.after) for change in revisions[0].changes] == [(changed, None), (groups[1], None)]
     of_one = open_store(base.path).revisions(group_id="g2")
@@ -268,6 +268,7 @@ def test_what_cannot_be_done_changes_nothing(base: KnowledgeBase, groups: Groups
         (lambda: editor.add([replace(NEW, questions=("?!",))]), "no letter"),
         (lambda: editor.add([replace(NEW, answers=(" ",))]), "empty"),
         (lambda: editor.add([replace(NEW, id=" n")]), "an id"),
+        (lambda: editor.add([replace(NEW, id="n\nm")]), "one line"),
         (lambda: editor.add([replace(NEW, answers=("가\x00",))]), r"U\+0000"),
         (lambda: editor.add([replace(NEW, answers=("가\ud800",))]), r"U\+D800"),
         (lambda: editor.add([replace(NEW, answers=("가\r\n나",))]), r"U\+000D"),
