@@ -1,8 +1,8 @@
 """A knowledge base that follows what others write to it, and mends its derived files by itself.
 
 Every search asks whether the truth has a new revision (a system call and a pragma, microseconds) and reads it before it
-answers. What takes longer, reading files that were made again or making damaged ones again, is done beside, while the
-last good base or an exact search serves.
+answers. What takes longer, reading a large import or files that were made again, or making damaged ones again, is done
+beside, while the last good base or an exact search serves.
 """
 
 import logging
@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
 """Pause after a reload or a mend that failed."""
+
+
+AT_ONCE = 50
+"""Changes that a search waits for, about 10 ms each; more are read beside."""
 
 
 class LiveKnowledgeBase:
@@ -65,7 +69,10 @@ class LiveKnowledgeBase:
         return self._base.encoder
 
     def current(self) -> KnowledgeBase:
-        """Returns the base at its last revision, whole; the last good one where the new one cannot be read."""
+        """Returns the base at its last revision, whole.
+
+        It is an earlier one where the last cannot be read, or while many changes are being read.
+        """
         with self._lock:
             base = self._base
             files = _identity(base.path)
@@ -76,8 +83,11 @@ class LiveKnowledgeBase:
                 # Asked before reading: a commit in between is then seen the next time.
                 version = base.store.database.version()
                 if version != self._version:
-                    self._base = base.refreshed()
-                    self._version = version
+                    if base.store.state().changes - base.changes > AT_ONCE:
+                        self._start(self._refresh)
+                    else:
+                        self._base = base.refreshed()
+                        self._version = version
             except KnowledgeBaseError as error:
                 self._tell(f"{error}; serving revision {base.revision} meanwhile")
             return self._base
@@ -108,6 +118,14 @@ class LiveKnowledgeBase:
         except (DobaeError, OSError, MemoryError) as error:
             self._not_before = time.monotonic() + RETRY_SECONDS
             self._tell(f"{one_line(error, 300)}; serving revision {self._base.revision} meanwhile")
+
+    def _refresh(self) -> None:
+        # Nobody else refreshes this base meanwhile: it lies as many changes behind until this is done.
+        base = self._base
+        version = base.store.database.version()
+        refreshed = base.refreshed()
+        with self._lock:
+            self._base, self._version = refreshed, version
 
     def _open(self, files: object) -> None:
         try:

@@ -162,6 +162,30 @@ def test_exact_search_serves_where_files_cannot_be_made_again(
     assert said[1] == "cannot be written; searching the stored questions exactly meanwhile"
 
 
+def test_a_large_import_is_read_beside_and_seen_whole(base_of, groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+    from index import overlay
+
+    base = base_of(groups)
+    live = open_live(base.path, base.encoder)
+    gate, add = threading.Event(), overlay.Overlay.add
+
+    def slowly(*arguments) -> None:
+        assert gate.wait(30)
+        add(*arguments)
+
+    monkeypatch.setattr(overlay.Overlay, "add", slowly)
+    many = [replace(groups[0], id=f"n{number}", questions=(f"장판 {number}번이 떠요",)) for number in range(60)]
+    Editor(base.path, base.encoder).import_groups(many)
+    assert [live.current().revision for _ in range(3)] == [1, 1, 1]
+    assert Retriever(live).search("장판 7번이 떠요")[0].group in groups
+    gate.set()
+    live.settle()
+    assert live.current().revision == 2
+    assert Retriever(live).search("장판 7번이 떠요")[0].group == many[7]
+    Editor(base.path, base.encoder).remove(["n7"])
+    assert live.current().revision == 3
+
+
 @pytest.mark.parametrize("truth", ["sqlite"])
 def test_a_reader_who_may_not_write_sees_edits_too(base_of, groups: Groups) -> None:
     path, encoder = base_of(groups).path, HashEncoder()
