@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def test_every_field_comes_back_letter_for_letter(tmp_path: Path, suffix: str) -
     export_groups(path, HOSTILE)
     assert read_groups(path).groups == HOSTILE
     assert read_groups(path).notes == ()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_an_export_may_be_read_by_those_whom_the_umask_lets(tmp_path: Path, suffix: str) -> None:
+    before = os.umask(0o077)
+    try:
+        export_groups(tmp_path / f"out{suffix}", HOSTILE)
+    finally:
+        os.umask(before)
+    assert (tmp_path / f"out{suffix}").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
