@@ -194,7 +194,8 @@ def _dacon_rows(
         if exact := exact_group(row.cells):
             located.append(_Located(exact, str(path), row.line))
             continue
-        if row.cell(DIGEST_COLUMN):
+        exported = bool(row.cell(DIGEST_COLUMN))
+        if exported:
             row = replace(row, cells={name: restored(cell) for name, cell in row.cells.items()})
         questions = _cleaned((row.cell(name) for name in question_columns), repairs)
         answers = _cleaned((row.cell(name) for name in answer_columns), repairs, keep_lines=True)
@@ -207,7 +208,7 @@ def _dacon_rows(
             questions=questions,
             answers=answers,
             category=clean_text(row.cell(category)).text,
-            source=clean_text(row.cell(source)).text or path.name,
+            source=clean_text(row.cell(source)).text or _source(path, exported),
         )
         located.append(_Located(group, str(path), row.line))
     return located, rejects
@@ -323,8 +324,13 @@ def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGro
         questions=questions,
         answers=answers,
         category=clean_text(str(record.get("category") or "")).text,
-        source=clean_text(str(record.get("source") or "")).text or path.name,
+        source=clean_text(str(record.get("source") or "")).text or _source(path, DIGEST_COLUMN in record),
     )
+
+
+def _source(path: Path, exported: bool) -> str:
+    """Where a group without a source comes from: the file, but for one that left a base without a source."""
+    return "" if exported else path.name
 
 
 def _texts(record: Mapping[str, object], plural: str, singular: str) -> list[str]:

@@ -5,9 +5,7 @@ entities is refused. Formulas are never computed; of a formula's cell only the v
 """
 
 import io
-import os
 import re
-import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Sequence
@@ -74,6 +72,8 @@ def write_workbook(path: Path, table: Sequence[Sequence[str]]) -> None:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
 
+    from data.writers import write_bytes_atomically
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("groups")
     for row in table:
@@ -83,18 +83,9 @@ def write_workbook(path: Path, table: Sequence[Sequence[str]]) -> None:
             cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            book.save(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    content = io.BytesIO()
+    book.save(content)
+    write_bytes_atomically(path, content.getvalue())
 
 
 def _checked(path: Path) -> bytes:

@@ -15,7 +15,16 @@ from data.types import QAGroup
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes `text` in UTF-8 beside `path`, syncs it, and moves it into place.
+    """Writes `text` in UTF-8 as `write_bytes_atomically` writes bytes.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    write_bytes_atomically(path, text.encode())
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Writes `content` beside `path`, syncs it, and moves it into place.
 
     Raises:
         OSError: The folder cannot be written.
@@ -23,8 +32,8 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())

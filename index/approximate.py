@@ -23,7 +23,7 @@ FOLDER = "lists"
 EXACT_FILE = "questions.npy"
 
 VISITED = 48
-"""Lists visited by a query; docs/scaling.md shows recall and time."""
+"""Lists visited by a query; docs/results.md shows recall and time."""
 
 RESCORED = 8
 """Candidates scored again for each row wanted."""

@@ -313,11 +313,17 @@ def _check_target(path: Path) -> None:
 
 
 def _last_revision(path: Path) -> int:
-    """Revision of the base at `path`; 0 where there is none, or none that can be read."""
+    """Revision of the base at `path`, edits included; 0 where there is none, or none that can be read."""
     try:
-        return manifests.read_manifest(path).revision
+        database = open_database(path)
     except KnowledgeBaseError:
         return 0
+    try:
+        return GroupStore(database).revision
+    except KnowledgeBaseError:
+        return 0
+    finally:
+        database.close()
 
 
 def _previous(path: Path) -> Path:

@@ -8,7 +8,7 @@ from index.vectors import VECTORS_FILE, FlatIndex, VectorIndex
 MILVUS_FILE = "milvus.json"
 
 APPROXIMATE_FROM = 50_000
-"""Rows from which approximate search is chosen; docs/scaling.md shows the measured crossover."""
+"""Rows from which approximate search is chosen; docs/results.md shows the times on either side."""
 
 
 def choose_index(vectors: Vectors) -> tuple[VectorIndex, str]:

@@ -128,7 +128,11 @@ class SqliteDatabase:
         if not path.is_file():
             raise KnowledgeBaseError(f"{path}: is missing; build the knowledge base again with `dobae index build`")
         try:
-            self._connection = _connect_to_read(path)
+            extent = _extent(path)
+            self._connection, immutable = _connect_to_read(path)
+            # An immutable connection never notices a writer: what the file was like is compared instead.
+            self._extent = extent if immutable else None
+            self._openings = 1
             self._file = _identity(path)
             _check_schema(self._connection)
         except (sqlite3.Error, ValueError) as error:
@@ -141,6 +145,7 @@ class SqliteDatabase:
         """Opens a transaction that sees one state whole."""
         with self._lock:
             try:
+                self._notice_writers()
                 self._connection.execute("BEGIN")
                 yield SqliteSession(self._connection)
             except sqlite3.Error as error:
@@ -176,10 +181,11 @@ class SqliteDatabase:
         """Returns what differs once another connection has committed, or another file lies here."""
         with self._lock:
             try:
+                self._notice_writers()
                 row = self._connection.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise damaged(self.path, error) from error
-        return row[0]
+            return self._openings, row[0]
 
     def replaced(self) -> bool:
         """Tells whether another file has taken this one's place."""
@@ -195,6 +201,15 @@ class SqliteDatabase:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+
+    def _notice_writers(self) -> None:
+        """Opens an immutable file again once somebody has written to it."""
+        if self._extent is None or self.replaced() or (extent := _extent(self.path)) == self._extent:
+            return
+        connection, immutable = _connect_to_read(self.path)
+        self._connection.close()
+        self._connection, self._extent = connection, extent if immutable else None
+        self._openings += 1
 
 
 def create_sqlite(path: Path) -> SqliteDatabase:
@@ -217,8 +232,8 @@ def schema_statements() -> Iterator[str]:
         yield f"CREATE INDEX IF NOT EXISTS {name} ON {columns}"
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Opens read-only; on a read-only medium without the WAL's helper files, as immutable."""
+def _connect_to_read(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Opens read-only; where the WAL's helper files are missing and may not be made, as immutable, and says so."""
     address = f"file:{quote(str(path.resolve()))}"
     connection = _guarded(f"{address}?mode=ro")
     try:
@@ -229,8 +244,8 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         # An immutable database is read without its log, and the log may hold the last changes.
         if log.is_file() and log.stat().st_size:
             raise
-        connection = _guarded(f"{address}?mode=ro&immutable=1")
-    return connection
+        return _guarded(f"{address}?mode=ro&immutable=1"), True
+    return connection, False
 
 
 def _connect_to_write(path: Path) -> sqlite3.Connection:
@@ -269,6 +284,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _extent(path: Path) -> tuple[int, int, int] | None:
+    """Size and times of a file and its log, which every write changes."""
+    try:
+        status = path.stat()
+        log = path.with_name(f"{path.name}-wal")
+        return status.st_size, status.st_mtime_ns, log.stat().st_mtime_ns if log.is_file() else 0
+    except OSError:
+        return None
 
 
 def _not_written(path: Path, error: sqlite3.Error) -> KnowledgeBaseError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import InputError
+from data.errors import DobaeError, InputError, one_line
 from data.text import MAX_ANSWER_CHARS, MAX_QUESTION_CHARS, unfit_character
 from data.types import QAGroup
 from index.building import derive_again, open_to_mend
@@ -38,11 +38,13 @@ class Edited:
         revision: The revision made, or None if there was nothing to change.
         unchanged: Groups that were already as wanted.
         compacted: The manifest of the derived files, if they were made again on the way.
+        not_compacted: Why they were not, if that failed; the edit stands all the same.
     """
 
     revision: Revision | None
     unchanged: int = 0
     compacted: Manifest | None = None
+    not_compacted: str = ""
 
     def counts(self) -> dict[str, int]:
         """Returns how many groups were added, updated and removed."""
@@ -71,7 +73,7 @@ class Editor:
         """
         self.path = path.resolve()
         self.encoder = encoder
-        self.author = (author or user_name())[:200]
+        self.author = " ".join((author or "").split())[:200] or user_name()
         self.wait = wait
         self.compact_by_itself = compact
 
@@ -107,8 +109,33 @@ class Editor:
 
         return self._edit("update", plan, groups)
 
-    def remove(self, ids: Sequence[str]) -> Edited:
+    def change(self, identifier: str, changed: Callable[[QAGroup], QAGroup]) -> Edited:
+        """Changes one group by what it holds when its turn comes, so that no other writer's change is lost.
+
+        Args:
+            identifier: Id of the group.
+            changed: Given the group as it is, returns it as it shall be, under the same id; what it raises changes
+                nothing.
+
+        Raises:
+            InputError: There is no such group, or it cannot be stored.
+            KnowledgeBaseError: The base cannot be written; nothing was changed.
+        """
+
+        def plan(store: GroupStore, session: Session) -> list[Edit]:
+            held = self._held(store, session, [identifier])[identifier]
+            after = changed(held.group)
+            check_groups([after])
+            return [Edit(held, after)]
+
+        return self._edit("update", plan)
+
+    def remove(self, ids: Sequence[str], *, check: Callable[[QAGroup], None] | None = None) -> Edited:
         """Removes groups.
+
+        Args:
+            ids: Ids of the groups.
+            check: Given each group as it is; what it raises changes nothing.
 
         Raises:
             InputError: There is no group of an id.
@@ -117,6 +144,9 @@ class Editor:
 
         def plan(store: GroupStore, session: Session) -> list[Edit]:
             held = self._held(store, session, ids)
+            if check:
+                for stored in held.values():
+                    check(stored.group)
             return [Edit(held[identifier], None) for identifier in dict.fromkeys(ids)]
 
         return self._edit("remove", plan)
@@ -211,10 +241,14 @@ class Editor:
             finally:
                 store.close()
             waiting = state.changes - manifest.changes if manifest else 0
-            compacted = None
+            compacted, not_compacted = None, ""
             if self.compact_by_itself and waiting > max(COMPACT_AFTER, COMPACT_SHARE * state.groups):
-                compacted = derive_again(self.path, self.encoder, progress=progress)
-        return Edited(revision, len(edits) - len(wanted), compacted)
+                try:
+                    compacted = derive_again(self.path, self.encoder, progress=progress)
+                except (DobaeError, OSError) as error:
+                    # The edit is written; readers lay it over the files there are, and the next one tries again.
+                    not_compacted = one_line(error, 200)
+        return Edited(revision, len(edits) - len(wanted), compacted, not_compacted)
 
     def _manifest(self) -> Manifest | None:
         """The manifest, or None where it is damaged: the truth may be edited all the same.
@@ -244,7 +278,11 @@ class Editor:
     @staticmethod
     def _to_undo(store: GroupStore, number: int | None) -> Revision:
         revisions = store.revisions()
-        undone = {revision.undoes for revision in revisions}
+        undone: set[int] = set()
+        # The newest first: an undo that was itself undone took nothing back.
+        for revision in revisions:
+            if revision.undoes and revision.number not in undone:
+                undone.add(revision.undoes)
         if number is None:
             left = [each for each in revisions if each.changes and each.action != "undo" and each.number not in undone]
             if not left:
@@ -273,6 +311,8 @@ def check_groups(groups: Sequence[QAGroup]) -> None:
         seen.add(group.id)
         if not group.id.strip() or group.id != group.id.strip():
             raise InputError(f"{where}: an id must not be empty or begin or end with a space")
+        if len(group.id.splitlines()) > 1:
+            raise InputError(f"{where}: an id must stand on one line")
         if not group.questions or not group.answers:
             raise InputError(f"{where}: needs a question and an answer")
         if not all(any(char.isalnum() for char in question) for question in group.questions):

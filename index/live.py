@@ -1,8 +1,8 @@
 """A knowledge base that follows what others write to it, and mends its derived files by itself.
 
 Every search asks whether the truth has a new revision (a system call and a pragma, microseconds) and reads it before it
-answers. What takes longer, reading files that were made again or making damaged ones again, is done beside, while the
-last good base or an exact search serves.
+answers. What takes longer, reading a large import or files that were made again, or making damaged ones again, is done
+beside, while the last good base or an exact search serves.
 """
 
 import logging
@@ -29,14 +29,22 @@ RETRY_SECONDS = 5.0
 """Pause after a reload or a mend that failed."""
 
 
+AT_ONCE = 50
+"""Changes that a search waits for, about 10 ms each; more are read beside."""
+
+
 class LiveKnowledgeBase:
     """Gives out the base at its last revision; safe to use from several threads."""
 
-    def __init__(self, base: KnowledgeBase, *, say: Say | None = None, heal: bool = False) -> None:
+    def __init__(
+        self, base: KnowledgeBase, *, files: object = None, say: Say | None = None, heal: bool = False
+    ) -> None:
         """Follows the changes of an open base.
 
         Args:
             base: Opened by `open_knowledge_base`.
+            files: What the files were before they were opened, so that others put in their place meanwhile are noticed;
+                those that lie there now if None.
             say: Told what a person should know; the log by default.
             heal: Make damaged derived files again.
         """
@@ -44,7 +52,7 @@ class LiveKnowledgeBase:
         self._say = say or _log.warning
         self._heal = heal
         self._lock = threading.Lock()
-        self._files = _identity(base.path)
+        self._files = files or _identity(base.path)
         self._version: object = None
         self._worker: threading.Thread | None = None
         self._not_before = 0.0
@@ -61,7 +69,10 @@ class LiveKnowledgeBase:
         return self._base.encoder
 
     def current(self) -> KnowledgeBase:
-        """Returns the base at its last revision, whole; the last good one where the new one cannot be read."""
+        """Returns the base at its last revision, whole.
+
+        It is an earlier one where the last cannot be read, or while many changes are being read.
+        """
         with self._lock:
             base = self._base
             files = _identity(base.path)
@@ -72,8 +83,11 @@ class LiveKnowledgeBase:
                 # Asked before reading: a commit in between is then seen the next time.
                 version = base.store.database.version()
                 if version != self._version:
-                    self._base = base.refreshed()
-                    self._version = version
+                    if base.store.state().changes - base.changes > AT_ONCE:
+                        self._start(self._refresh)
+                    else:
+                        self._base = base.refreshed()
+                        self._version = version
             except KnowledgeBaseError as error:
                 self._tell(f"{error}; serving revision {base.revision} meanwhile")
             return self._base
@@ -104,6 +118,14 @@ class LiveKnowledgeBase:
         except (DobaeError, OSError, MemoryError) as error:
             self._not_before = time.monotonic() + RETRY_SECONDS
             self._tell(f"{one_line(error, 300)}; serving revision {self._base.revision} meanwhile")
+
+    def _refresh(self) -> None:
+        # Nobody else refreshes this base meanwhile: it lies as many changes behind until this is done.
+        base = self._base
+        version = base.store.database.version()
+        refreshed = base.refreshed()
+        with self._lock:
+            self._base, self._version = refreshed, version
 
     def _open(self, files: object) -> None:
         try:
@@ -155,7 +177,7 @@ def open_live(
         path: The directory.
         encoder: As for `open_knowledge_base`.
         say: Told what a person should know; the log by default.
-        background: Return at once while damaged files are made again; otherwise once they are.
+        background: Return at once while damaged files are made again; otherwise once they are, or cannot be.
 
     Raises:
         KnowledgeBaseError: There is no base, or its store is damaged.
@@ -164,13 +186,21 @@ def open_live(
     """
     tell = say or _log.warning
     try:
-        return LiveKnowledgeBase(open_settled(path, encoder), say=say, heal=True)
+        files = _identity(path)
+        return LiveKnowledgeBase(open_settled(path, encoder), files=files, say=say, heal=True)
     except DerivedFilesError as error:
         model = encoder_of(path, encoder)
         tell(f"{error}: making the index files again from the stored groups with encoder {model.spec}")
     if not background:
-        rebuild_knowledge_base(path, model, wait=60.0)
-        return LiveKnowledgeBase(open_settled(path, model), say=say, heal=True)
+        try:
+            rebuild_knowledge_base(path, model, wait=60.0)
+            files = _identity(path)
+            return LiveKnowledgeBase(open_settled(path, model), files=files, say=say, heal=True)
+        except KnowledgeBaseError as error:
+            # For example on a read-only disk; where the store itself is damaged, the stopgap says so.
+            live = LiveKnowledgeBase(open_stopgap(path, model), say=say, heal=True)
+            tell(f"{error}; searching the stored questions exactly meanwhile")
+            return live
     live = LiveKnowledgeBase(open_stopgap(path, model), say=say, heal=True)
     live.mend()
     return live

@@ -3,6 +3,7 @@
 The lock lies beside the base, which may be replaced whole. The system frees it when its owner dies, however it dies.
 """
 
+import errno
 import getpass
 import json
 import os
@@ -52,7 +53,11 @@ def writing(path: Path, purpose: str, *, wait: float = 0.0) -> Iterator[None]:
             _sign(owner, purpose)
             yield
         except OSError as error:
-            raise KnowledgeBaseError(f"{path}: cannot be written ({error.strerror}); nothing was changed") from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            mend = "free some space" if full else "mend its permissions"
+            raise KnowledgeBaseError(
+                f"{path}: cannot be written ({error.strerror}); {mend}; nothing was changed"
+            ) from error
         finally:
             with suppress(OSError):
                 owner.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from data.errors import InputError, KnowledgeBaseError, one_line
 from index.choosing import MILVUS_FILE
 from index.encoders.base import Vectors
-from index.places import MILVUS_VARIABLE, TOKEN_VARIABLE, address_in
+from index.places import MILVUS_VARIABLE, TOKEN_VARIABLE, address_in, read_places
 from index.vectors import Neighbours, Positions, VectorIndex, cosines_of
 
 MOST_ROWS = 16_384
@@ -191,7 +191,9 @@ class MilvusIndex(VectorIndex):
             KnowledgeBaseError: The cluster cannot be reached, or the environment names none.
         """
         record = Record.read(folder)
-        address = address_in(MILVUS_VARIABLE, folder.parent, "its vectors", "Milvus")
+        address = address_in(
+            MILVUS_VARIABLE, folder.parent, "its vectors", read_places(folder.parent).vectors or "Milvus"
+        )
         index = cls(parse_cluster(address), record)
         name = record.collection
         with index._reaching():

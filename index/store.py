@@ -152,8 +152,13 @@ class GroupStore:
         if (found.content, found.groups) != (state.content, state.groups):
             raise damaged(self.database.name, "the groups do not match their common digest")
         self.changes_since(0)
-        if any(revision.number > state.revision for revision in self.revisions()):
-            raise damaged(self.database.name, "the history goes beyond the last revision")
+        revisions = self.revisions()
+        numbers = [revision.number for revision in revisions]
+        whole = bool(revisions) and revisions[-1].action == "build"
+        if not whole or numbers != list(range(state.revision, numbers[-1] - 1, -1)):
+            raise damaged(self.database.name, "revisions are missing in the history, or one goes beyond the last")
+        if sum(len(revision.changes) for revision in revisions) != state.changes:
+            raise damaged(self.database.name, "changes of the history belong to no revision")
 
     def close(self) -> None:
         """Closes the database."""

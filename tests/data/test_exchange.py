@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_every_field_comes_back_letter_for_letter(tmp_path: Path, suffix: str) -
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
+def test_an_export_may_be_read_by_those_whom_the_umask_lets(tmp_path: Path, suffix: str) -> None:
+    before = os.umask(0o077)
+    try:
+        export_groups(tmp_path / f"out{suffix}", HOSTILE)
+    finally:
+        os.umask(before)
+    assert (tmp_path / f"out{suffix}").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
 @given(groups=groups)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_group_comes_back_letter_for_letter(tmp_path: Path, suffix: str, groups: list[QAGroup]) -> None:
@@ -93,6 +104,14 @@ def test_a_row_that_a_person_changed_is_read_like_any_other(tmp_path: Path) -> N
     assert group.answers[0] == "영하 1도"
     assert group.id == "=1+1"
     assert group_digest(group) != group_digest(HOSTILE[0])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_group_without_a_source_has_none_after_a_person_changed_its_row(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    export_groups(path, [QAGroup("g", ("질문이 있어요?",), ("답변입니다",))])
+    path.write_text(path.read_text("utf-8-sig").replace("답변입니다", "고친 답변입니다"), "utf-8")
+    assert read_groups(path).groups == (QAGroup("g", ("질문이 있어요?",), ("고친 답변입니다",)),)
 
 
 def test_what_a_format_cannot_hold_is_refused_not_changed(tmp_path: Path) -> None:

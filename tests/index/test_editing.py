@@ -148,8 +148,37 @@ def test_hits_and_scores_of_an_edited_base_are_those_of_a_rebuilt_one(
         assert here == there
 
 
+def test_two_writers_who_change_one_group_keep_both_changes(base: KnowledgeBase, groups: Groups) -> None:
+    def add_wording(wording: str) -> None:
+        editor = Editor(base.path, base.encoder, wait=30)
+        editor.change("g1", lambda group: replace(group, questions=(*group.questions, wording)))
+
+    wordings = ["벽지 끝이 들려요", "이음매가 벌어져요", "모서리가 떠요"]
+    with writing(base.path, "dobae index import"):
+        threads = [threading.Thread(target=add_wording, args=(wording,)) for wording in wordings]
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(contents(base.path)[0].questions) == sorted([*groups[0].questions, *wordings])
+
+
+def test_a_change_that_the_caller_refuses_changes_nothing(base: KnowledgeBase, groups: Groups) -> None:
+    def refuse(group: QAGroup) -> QAGroup:
+        raise InputError(f"not {group.id}")
+
+    editor = Editor(base.path, base.encoder)
+    with pytest.raises(InputError, match="not g1"):
+        editor.change("g1", refuse)
+    with pytest.raises(InputError, match="not g2"):
+        editor.remove(["g2"], check=refuse)
+    with pytest.raises(InputError, match="needs a question"):
+        editor.change("g1", lambda group: replace(group, questions=()))
+    assert contents(base.path) == [*groups]
+
+
 def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, groups: Groups) -> None:
-    editor = Editor(base.path, base.encoder, author="김도배")
+    editor = Editor(base.path, base.encoder, author="김\n도배")
     changed = replace(groups[0], category="시공")
     editor.add([NEW])
     editor.update([changed])
@@ -161,11 +190,25 @@ def test_history_says_who_when_and_what_was_there_before(base: KnowledgeBase, gr
         (2, "add"),
         (1, "build"),
     ]
-    assert {each.author for each in revisions[:3]} == {"김도배"}
+    assert {each.author for each in revisions[:3]} == {"김 도배"}
     assert [(change.before, change.after) for change in revisions[1].changes] == [(groups[0], changed)]
     assert [(change.before, change.after) for change in revisions[0].changes] == [(changed, None), (groups[1], None)]
     of_one = open_store(base.path).revisions(group_id="g2")
     assert [(each.number, len(each.changes)) for each in of_one] == [(4, 1)]
+
+
+@pytest.mark.parametrize("truth", ["sqlite"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_revision_missing_in_the_history_is_noticed(base: KnowledgeBase, groups: Groups, number: int) -> None:
+    editor = Editor(base.path, base.encoder)
+    editor.add([NEW])
+    editor.remove(["n1"])
+    base.store.check()
+    with sqlite3.connect(base.path / "groups.sqlite") as connection:
+        connection.execute("DELETE FROM revisions WHERE number = ?", (number,))
+    connection.close()
+    with pytest.raises(KnowledgeBaseError, match="revisions are missing"):
+        base.store.check()
 
 
 def test_undo_takes_back_one_revision_after_another(base: KnowledgeBase, groups: Groups) -> None:
@@ -181,6 +224,20 @@ def test_undo_takes_back_one_revision_after_another(base: KnowledgeBase, groups:
         editor.undo()
     editor.undo(5)
     assert [group.id for group in contents(base.path)] == ["g1", "n1"]
+
+
+def test_an_undo_that_was_undone_can_be_done_again(base: KnowledgeBase, groups: Groups) -> None:
+    editor = Editor(base.path, base.encoder)
+    editor.add([NEW])
+    editor.undo()
+    editor.undo(3)
+    assert contents(base.path) == [*groups, NEW]
+    with pytest.raises(InputError, match="undone already"):
+        editor.undo(3)
+    again = editor.undo().revision
+    assert again is not None
+    assert (again.number, again.undoes) == (5, 2)
+    assert contents(base.path) == [*groups]
 
 
 def test_undo_refuses_where_a_later_change_would_be_lost(base: KnowledgeBase, groups: Groups) -> None:
@@ -211,6 +268,7 @@ def test_what_cannot_be_done_changes_nothing(base: KnowledgeBase, groups: Groups
         (lambda: editor.add([replace(NEW, questions=("?!",))]), "no letter"),
         (lambda: editor.add([replace(NEW, answers=(" ",))]), "empty"),
         (lambda: editor.add([replace(NEW, id=" n")]), "an id"),
+        (lambda: editor.add([replace(NEW, id="n\nm")]), "one line"),
         (lambda: editor.add([replace(NEW, answers=("가\x00",))]), r"U\+0000"),
         (lambda: editor.add([replace(NEW, answers=("가\ud800",))]), r"U\+D800"),
         (lambda: editor.add([replace(NEW, answers=("가\r\n나",))]), r"U\+000D"),
@@ -249,6 +307,24 @@ def test_many_changes_compact_by_themselves(
     assert retriever.base.revision == 6
     assert len(found(retriever, "찢김")) == 8
     assert len([path for path in base.path.iterdir() if path.name.startswith("derived-")]) == 1
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KnowledgeBaseError("Milvus is away")])
+def test_an_edit_is_acknowledged_though_the_files_cannot_be_made_again(
+    base: KnowledgeBase,
+    groups: Groups,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(editing, "COMPACT_AFTER", 0)
+    monkeypatch.setattr(editing, "derive_again", fail)
+    edited = Editor(base.path, base.encoder).add([NEW])
+    assert edited.revision is not None
+    assert (edited.compacted, edited.not_compacted) == (None, str(failure))
+    assert contents(base.path) == [*groups, NEW]
 
 
 def test_a_reader_of_one_revision_goes_on_seeing_it_whole(base: KnowledgeBase, groups: Groups) -> None:

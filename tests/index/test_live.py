@@ -16,6 +16,7 @@ from index.knowledge_base import open_knowledge_base
 from index.live import LiveKnowledgeBase, open_live
 from index.retriever import Retriever
 from index.stopgap import open_stopgap
+from tests.privileges import unprivileged
 
 Groups = tuple[QAGroup, ...]
 
@@ -120,6 +121,86 @@ def test_changes_are_followed_while_new_files_cannot_be_read(base_of, groups: Gr
         retriever._live.settle()
     assert retriever.base.manifest.revision == 1
     assert len([line for line in said if "digest mismatch" in line]) == 1
+
+
+@pytest.mark.parametrize("truth", ["sqlite"])
+def test_a_base_built_again_while_it_is_opened_is_taken_up(
+    base_of, groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index import live as module
+
+    path, encoder = base_of(groups[:2]).path, HashEncoder()
+
+    def open_then_build(*arguments, **options):
+        monkeypatch.setattr(module, "open_settled", open_knowledge_base)
+        base = open_knowledge_base(*arguments, **options)
+        build_knowledge_base(path, groups[2:], encoder)
+        return base
+
+    monkeypatch.setattr(module, "open_settled", open_then_build)
+    live = open_live(path, encoder)
+    live.current()
+    live.settle()
+    assert [hit.group.id for hit in Retriever(live).search("몰딩")] == ["g3"]
+
+
+def test_exact_search_serves_where_files_cannot_be_made_again(
+    base_of, groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index import live as module
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise KnowledgeBaseError("cannot be written")
+
+    base = base_of(groups)
+    _damage(_faiss_file(base.path))
+    monkeypatch.setattr(module, "rebuild_knowledge_base", fail)
+    said: list[str] = []
+    live = open_live(base.path, base.encoder, say=said.append, background=False)
+    assert [Retriever(live).search(group.questions[0])[0].group for group in groups] == [*groups]
+    assert "digest mismatch" in said[0]
+    assert said[1] == "cannot be written; searching the stored questions exactly meanwhile"
+
+
+def test_a_large_import_is_read_beside_and_seen_whole(base_of, groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+    from index import overlay
+
+    base = base_of(groups)
+    live = open_live(base.path, base.encoder)
+    gate, add = threading.Event(), overlay.Overlay.add
+
+    def slowly(*arguments) -> None:
+        assert gate.wait(30)
+        add(*arguments)
+
+    monkeypatch.setattr(overlay.Overlay, "add", slowly)
+    many = [replace(groups[0], id=f"n{number}", questions=(f"장판 {number}번이 떠요",)) for number in range(60)]
+    Editor(base.path, base.encoder).import_groups(many)
+    assert [live.current().revision for _ in range(3)] == [1, 1, 1]
+    assert Retriever(live).search("장판 7번이 떠요")[0].group in groups
+    gate.set()
+    live.settle()
+    assert live.current().revision == 2
+    assert Retriever(live).search("장판 7번이 떠요")[0].group == many[7]
+    Editor(base.path, base.encoder).remove(["n7"])
+    assert live.current().revision == 3
+
+
+@pytest.mark.parametrize("truth", ["sqlite"])
+def test_a_reader_who_may_not_write_sees_edits_too(base_of, groups: Groups) -> None:
+    path, encoder = base_of(groups).path, HashEncoder()
+    for helper in path.glob("groups.sqlite-*"):
+        helper.unlink()
+    path.chmod(0o555)
+    with unprivileged():
+        retriever = Retriever(open_live(path, encoder))
+        assert not list(path.glob("groups.sqlite-*"))
+    path.chmod(0o755)
+    for number in range(3):
+        late = replace(groups[0], id=f"late{number}", questions=(f"장판이 떠요 {number}",))
+        Editor(path, encoder).add([late])
+        with unprivileged():
+            assert retriever.search(f"장판이 떠요 {number}")[0].group == late
 
 
 def test_another_encoder_on_disk_does_not_stop_a_running_reader(base_of, groups: Groups) -> None:

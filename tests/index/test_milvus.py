@@ -44,7 +44,7 @@ def collections(address: str) -> set[str]:
 
 
 def test_vectors_move_there_and_back_and_are_edited_like_any_others(
-    kb: Path, groups: Groups, milvus_lite_folder: str
+    kb: Path, groups: Groups, milvus_lite_folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = HashEncoder()
     live = LiveKnowledgeBase(open_knowledge_base(kb, encoder))
@@ -70,6 +70,10 @@ def test_vectors_move_there_and_back_and_are_edited_like_any_others(
     assert len(collections(milvus_lite_folder) - others) == 2
     with pytest.raises(InputError, match="already"):
         move_vectors(kb, milvus_lite_folder, encoder)
+    with monkeypatch.context() as patch:
+        patch.delenv(MILVUS_VARIABLE)
+        with pytest.raises(KnowledgeBaseError, match=milvus_lite_folder):
+            open_knowledge_base(kb, encoder)
     with pytest.raises(InputError, match="which a build does not replace"):
         build_knowledge_base(kb, groups, encoder)
     manifest, left = move_vectors(kb, "files", encoder)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from index.store import open_store
+
 pytestmark = pytest.mark.integration
 
 STARTER = Path(__file__).resolve().parent.parent.parent / "data" / "starter" / "qa.csv"
@@ -40,7 +42,7 @@ def test_a_keepers_day(kb: Path, tmp_path: Path) -> None:
     imported = dobae("index", "import", tmp_path / "out.xlsx", "--mirror", "--kb", kb, "--json")
     assert json.loads(imported.stdout)["added"] == 2
     assert json.loads(imported.stdout)["unchanged"] == 9
-    assert dobae("index", "undo", "--kb", kb).returncode == 0
+    assert "`dobae index undo 6` takes it back" in dobae("index", "undo", "--kb", kb).stdout
     assert dobae("index", "undo", "--kb", kb).returncode == 0
     lines = [json.loads(line) for line in dobae("index", "history", "n1", "--kb", kb, "--json").stdout.splitlines()]
     assert [line["action"] for line in lines] == ["undo", "undo", "import", "remove", "update", "add"]
@@ -53,6 +55,16 @@ def test_a_keepers_day(kb: Path, tmp_path: Path) -> None:
     assert "10 changes without a gap" in verified.stdout
 
 
+def test_keepers_who_change_one_group_at_once_lose_nothing(kb: Path) -> None:
+    command = [sys.executable, "-m", "ui.cli.main", "index", "update", "dobae-001", "--wait", "60", "--kb", str(kb)]
+    wordings = [f"한꺼번에 더한 질문 {number}" for number in range(3)]
+    keepers = [subprocess.Popen([*command, "--add-question", wording]) for wording in wordings]
+    assert [keeper.wait(120) for keeper in keepers] == [0, 0, 0]
+    store = open_store(kb)
+    assert set(wordings) < set(store.groups_by_id(["dobae-001"])["dobae-001"].group.questions)
+    store.close()
+
+
 def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.xlsx"
     bomb.write_bytes(b"PK\x03\x04garbage")
@@ -61,6 +73,8 @@ def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
         (("add", "-q", QUESTION), "--answer"),
         (("add", "-q", QUESTION, "-a", "답", "--id", "dobae-001"), "already"),
         (("add", bomb), "workbook"),
+        (("add", bomb, "--category", "마감하자"), "columns"),
+        (("update", "dobae-001", "--add-question", " "), "--add-question is empty"),
         (("update", "none", "-a", "답"), "none"),
         (("update", "dobae-001"), "--question"),
         (("remove", "none"), "none"),

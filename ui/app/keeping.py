@@ -122,8 +122,14 @@ class Keeping:
             ChangedMeanwhileError: It is not as `before` any more.
             InputError: As `index.editing.Editor.update`.
         """
-        self._check_same(before)
-        return self._editor(author).update([after])
+
+        def changed(now: QAGroup) -> QAGroup:
+            _check_same(before, now)
+            return after
+
+        _check_same(before, self.group(before.id))
+        # Another keeper may come first while this one waits for his turn.
+        return self._editor(author).change(before.id, changed)
 
     def remove(self, before: QAGroup, author: str) -> Edited:
         """Removes one group.
@@ -132,8 +138,8 @@ class Keeping:
             ChangedMeanwhileError: It is not as `before` any more.
             InputError: As `index.editing.Editor.remove`.
         """
-        self._check_same(before)
-        return self._editor(author).remove([before.id])
+        _check_same(before, self.group(before.id))
+        return self._editor(author).remove([before.id], check=lambda now: _check_same(before, now))
 
     def undo(self, revision: int, author: str) -> Edited:
         """Takes back one revision."""
@@ -196,10 +202,6 @@ class Keeping:
         base = self._retriever.base
         return Editor(base.path, base.encoder, author=author or "keeper", wait=WAIT_SECONDS)
 
-    def _check_same(self, before: QAGroup) -> None:
-        if self.group(before.id) != before:
-            raise ChangedMeanwhileError(f"group {before.id!r} has changed since it was shown; look at it again")
-
 
 def written_group(
     questions: str, answers: list[str], category: str, source: str, identifier: str | None = None
@@ -217,6 +219,11 @@ def written_group(
     kept = _cleaned(answers, keep_lines=True)
     names = (clean_text(category).text, clean_text(source).text)
     return QAGroup(identifier or content_id(wordings, kept), wordings, kept, *names)
+
+
+def _check_same(before: QAGroup, now: QAGroup | None) -> None:
+    if now != before:
+        raise ChangedMeanwhileError(f"group {before.id!r} has changed since it was shown; look at it again")
 
 
 def _cleaned(texts: list[str], *, keep_lines: bool = False) -> tuple[str, ...]:

@@ -47,16 +47,19 @@ def add(
 
     if bool(files) == bool(question or answer):
         raise InputError("give either files, or --question and --answer")
+    more: dict[str, Any] = {}
     if files:
+        if any(option is not None for option in (identifier, category, source)):
+            raise InputError("--id, --category and --source go with --question; in files they are columns")
         result = _read(files)
-        groups = result.groups
+        groups, more = result.groups, {"rejected": len(result.rejects)}
     else:
         questions, answers = _cleaned(question), _cleaned(answer, keep_lines=True)
         if not questions or not answers:
             raise InputError("a new group needs --question and --answer")
         given = identifier or content_id(questions, answers)
         groups = (QAGroup(given, questions, answers, category or "", source or ""),)
-    _report(kb, _editor(kb, author, wait).add(groups), as_json)
+    _report(kb, _editor(kb, author, wait).add(groups), as_json, more)
 
 
 def update(
@@ -78,28 +81,33 @@ def update(
     from dataclasses import replace
 
     from data.errors import InputError
-    from index.store import open_store
+    from data.types import QAGroup
 
     if not any((question, answer, add_question, add_answer)) and category is None and source is None:
         raise InputError(
             "name what to change: --question, --answer, --add-question, --add-answer, --category, --source"
         )
-    store = open_store(kb)
-    held = store.groups_by_id([identifier]).get(identifier)
-    store.close()
-    if held is None:
-        raise InputError(f"there is no group {identifier!r} in {kb}; see `dobae index export` for the ids")
-    group = held.group
-    questions = _cleaned(question) or group.questions
-    answers = _cleaned(answer, keep_lines=True) or group.answers
-    changed = replace(
-        group,
-        questions=tuple(dict.fromkeys(questions + _cleaned(add_question))),
-        answers=tuple(dict.fromkeys(answers + _cleaned(add_answer, keep_lines=True))),
-        category=group.category if category is None else category,
-        source=group.source if source is None else source,
-    )
-    _report(kb, _editor(kb, author, wait).update([changed]), as_json)
+    for option, texts in (
+        ("--question", question),
+        ("--answer", answer),
+        ("--add-question", add_question),
+        ("--add-answer", add_answer),
+    ):
+        if any(not _cleaned([text], keep_lines=True) for text in texts or ()):
+            raise InputError(f"{option} is empty; write a text, or leave the option out")
+
+    def changed(group: QAGroup) -> QAGroup:
+        questions = _cleaned(question) or group.questions
+        answers = _cleaned(answer, keep_lines=True) or group.answers
+        return replace(
+            group,
+            questions=tuple(dict.fromkeys(questions + _cleaned(add_question))),
+            answers=tuple(dict.fromkeys(answers + _cleaned(add_answer, keep_lines=True))),
+            category=group.category if category is None else category,
+            source=group.source if source is None else source,
+        )
+
+    _report(kb, _editor(kb, author, wait).change(identifier, changed), as_json)
 
 
 def remove(
@@ -167,6 +175,8 @@ def history(
     store = open_store(kb)
     revisions = store.revisions(limit=limit, group_id=identifier)
     store.close()
+    if identifier and not revisions:
+        note(f"{kb}: no change of a group {identifier!r} since the base was built")
     for revision in revisions:
         if as_json:
             typer.echo(json.dumps(revision.to_json(), ensure_ascii=False))
@@ -249,6 +259,8 @@ def _cleaned(texts: list[str] | None, *, keep_lines: bool = False) -> tuple[str,
 
 def _report(kb: Path, edited: "Edited", as_json: bool, more: dict[str, Any] | None = None) -> None:
     revision = edited.revision
+    if edited.not_compacted:
+        note(f"the change is stored, but the index files could not be made again: {edited.not_compacted}")
     facts: dict[str, Any] = {
         "revision": revision.number if revision else None,
         **edited.counts(),
@@ -265,6 +277,8 @@ def _report(kb: Path, edited: "Edited", as_json: bool, more: dict[str, Any] | No
         return
     counts = ", ".join(f"{count:,} {name}" for name, count in edited.counts().items() if count)
     one = f" ({facts['ids'][0]})" if len(facts["ids"]) == 1 else ""
-    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, `dobae index undo` takes it back")
+    # An undo is taken back by its number alone: without one, the revision before is undone as well.
+    number = f" {revision.number}" if revision.undoes else ""
+    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, `dobae index undo{number}` takes it back")
     if edited.compacted:
         typer.echo("the index files were made again, and the thresholds calibrated anew")

@@ -32,7 +32,7 @@ def build(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a knowledge base from CSV or JSONL files; an existing one is kept as NAME.previous."""
+    """Build a knowledge base from CSV, XLSX or JSONL files; an existing one is kept as NAME.previous."""
     from data.errors import InputError
     from data.readers import read_all
     from data.writers import check_rejects_target, write_rejects

@@ -17,7 +17,11 @@ def migrate(
     ] = None,
     vectors: Annotated[
         str | None,
-        typer.Option("--vectors", help="Where the vectors shall lie: http://HOST:19530 of a Milvus cluster, or files."),
+        typer.Option(
+            "--vectors",
+            help="Where the vectors shall lie: http://HOST:19530 of a Milvus cluster, a Milvus Lite folder NAME.db, "
+            "or files.",
+        ),
     ] = None,
     kb: KbOption = DEFAULT_KB,
     as_json: JsonOption = False,
