@@ -83,14 +83,15 @@ def build_knowledge_base(
         The manifest written.
 
     Raises:
-        InputError: There is no group, or `path` holds something else.
+        InputError: There is no group, `path` holds something else, or the base kept from the build before holds edits,
+            which would be deleted.
         KnowledgeBaseError: Another process is writing there, or the folder cannot be written.
     """
     if not groups:
         raise InputError("no group to index; give a file with at least one question and answer")
     path = path.resolve()
     _check_target(path)
-    _check_target(_previous(path))
+    _check_previous(path)
     with writing(path, "dobae index build"), _beside(path) as folder:
         if (path / CACHE_FILE).is_file():
             shutil.copyfile(path / CACHE_FILE, folder / CACHE_FILE)
@@ -312,16 +313,33 @@ def _check_target(path: Path) -> None:
         raise InputError(f"{path}: holds other files and no knowledge base; name or move another directory")
 
 
+def _check_previous(path: Path) -> None:
+    previous = _previous(path)
+    _check_target(previous)
+    state = _state(previous)
+    if state and state.changes and _state(path):
+        raise InputError(
+            f"{previous}: keeps {state.changes} edits of the base before, which this build would delete; "
+            "move it elsewhere or remove it, then build again"
+        )
+
+
 def _last_revision(path: Path) -> int:
     """Revision of the base at `path`, edits included; 0 where there is none, or none that can be read."""
+    state = _state(path)
+    return state.revision if state else 0
+
+
+def _state(path: Path) -> State | None:
+    """State of the base at `path`; None where there is none, or none that can be read."""
     try:
         database = open_database(path)
     except KnowledgeBaseError:
-        return 0
+        return None
     try:
-        return GroupStore(database).revision
+        return GroupStore(database).state()
     except KnowledgeBaseError:
-        return 0
+        return None
     finally:
         database.close()
 

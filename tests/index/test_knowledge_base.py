@@ -70,6 +70,20 @@ def test_building_again_keeps_the_previous_base(tmp_path: Path, groups: tuple[QA
     ]
 
 
+def test_edits_kept_from_the_build_before_are_not_deleted_without_a_word(
+    tmp_path: Path, groups: tuple[QAGroup, ...]
+) -> None:
+    encoder = HashEncoder()
+    build_knowledge_base(tmp_path / "kb", groups, encoder)
+    Editor(tmp_path / "kb", encoder).remove([groups[0].id])
+    build_knowledge_base(tmp_path / "kb", groups, encoder)
+    with pytest.raises(InputError, match=r"kb\.previous: keeps 1 edits .* move it elsewhere or remove it"):
+        build_knowledge_base(tmp_path / "kb", groups, encoder)
+    assert open_knowledge_base(tmp_path / "kb.previous", encoder).store.state().groups == len(groups) - 1
+    shutil.rmtree(tmp_path / "kb.previous")
+    build_knowledge_base(tmp_path / "kb", groups, encoder)
+
+
 def test_a_build_that_fails_leaves_everything_as_it_was(tmp_path: Path, groups: tuple[QAGroup, ...]) -> None:
     encoder = HashEncoder()
     build_knowledge_base(tmp_path / "kb", groups, encoder)
