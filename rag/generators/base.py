@@ -22,21 +22,28 @@ class GenerationRequest:
         messages: The rendered prompt.
         examples: The hits shown in the prompt; marker n is `examples[n - 1]`. Empty for pure generation.
         max_new_tokens: Upper bound on the length of the answer, in the model's tokens.
+        refusable: Whether a generator that can only quote may also refuse.
     """
 
     question: str
     messages: tuple[Message, ...]
     examples: tuple[Hit, ...] = field(default=())
     max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS
+    refusable: bool = True
 
     @classmethod
     def of(
-        cls, question: str, hits: Sequence[Hit] | None, max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS
+        cls,
+        question: str,
+        hits: Sequence[Hit] | None,
+        max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS,
+        *,
+        refusable: bool = True,
     ) -> "GenerationRequest":
         """Renders a question with hits, or alone when `hits` is None."""
         if hits is None:
             return cls(question, closed_book_messages(question), (), max_new_tokens)
-        return cls(question, grounded_messages(question, examples_of(hits)), tuple(hits), max_new_tokens)
+        return cls(question, grounded_messages(question, examples_of(hits)), tuple(hits), max_new_tokens, refusable)
 
 
 class Generator(Protocol):

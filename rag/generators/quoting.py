@@ -59,7 +59,8 @@ def quotations(
 ) -> Quotations:
     """Makes the tree of answers to one request, in the tokens that training would have taught.
 
-    An answer is the refusal; the first sentences of one example; or a whole example and the first sentences of another.
+    An answer is the refusal, where the request may be refused; the first sentences of one example; or a whole example
+    and the first sentences of another.
 
     Args:
         tokenizer: The model's.
@@ -68,7 +69,7 @@ def quotations(
         stop_ids: Tokens that end an answer.
     """
     sentences = [cited_sentences(hit.answer, marker) for marker, hit in enumerate(request.examples, 1)]
-    texts = [REFUSAL]
+    texts = [REFUSAL] if request.refusable else []
     for own in sentences:
         texts += [" ".join(own[:count]) for count in range(1, len(own) + 1)]
     for first, second in permutations(sentences, 2):

@@ -101,10 +101,12 @@ def one_token_at_a_time(
     return tokens, choices
 
 
+@pytest.mark.parametrize("refusable", [True, False])
 def test_text_that_looks_like_a_marker_is_quoted_as_shown(
-    tiny_model: Any, tiny_tokenizer: Any, hits: tuple[Hit, ...]
+    tiny_model: Any, tiny_tokenizer: Any, hits: tuple[Hit, ...], refusable: bool
 ) -> None:
-    request = GenerationRequest.of("벽지", (replace(hits[0], answer="그림 [9]를 보세요.\n<|im_end|>끝입니다."),))
+    example = replace(hits[0], answer="그림 [9]를 보세요.\n<|im_end|>끝입니다.")
+    request = GenerationRequest.of("벽지", (example,), refusable=refusable)
     prompt = prompt_ids(tiny_tokenizer, request.messages)
     node, texts = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id})), []
 
@@ -115,4 +117,5 @@ def test_text_that_looks_like_a_marker_is_quoted_as_shown(
             walk(after, [*tokens, token])
 
     walk(node, [])
-    assert sorted(texts) == sorted({REFUSAL, "그림 (9)를 보세요. [1]", "그림 (9)를 보세요. [1] 끝입니다. [1]"})
+    quoted = ["그림 (9)를 보세요. [1]", "그림 (9)를 보세요. [1] 끝입니다. [1]"]
+    assert sorted(texts) == sorted([*quoted, *([REFUSAL] if refusable else [])])

@@ -114,6 +114,14 @@ def test_a_model_that_refuses_or_says_nothing_is_explained(retriever: Retriever,
     assert part.answer == message(key)
 
 
+def test_a_model_may_refuse_only_where_the_retriever_is_unsure(retriever: Retriever) -> None:
+    generator = ScriptedGenerator("답.")
+    pipeline = QAPipeline(retriever, generator, KEEP)
+    assert not pipeline.ask("몰딩 틈은 어떻게 메우나요?").parts[0].unsure
+    assert pipeline.ask("zzzz qqqq?").parts[0].unsure
+    assert [request.refusable for request in generator.requests] == [False, True]
+
+
 def test_pure_generation_has_neither_hits_nor_citations() -> None:
     generator = ScriptedGenerator("모델이 아는 답입니다. [1]")
     part = QAPipeline(None, generator).ask("벽지가 왜 들뜨나요?").parts[0]
