@@ -1,5 +1,6 @@
 """Whatever a model would like to say, a quoting one says whole sentences of its examples, cited, or refuses."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,11 +14,17 @@ from data.prompts import REFUSAL, cited_sentences
 from data.types import Hit
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding
-from rag.generators.quoting import Quotations, quotations, quoted_spans
+from rag.generators.quoting import NEARBY, Quotations, quotations, quoted_spans
 from rag.generators.transformers_model import TransformersGenerator
 
 ONE_THREAD = Decoding(prefill_threads=1, decode_threads=1)
 QUESTIONS = ("벽지가 들떠요", "이음매가 보여요", "곰팡이 냄새", "왜 그런가요?", "습기", "도배 다시")
+
+
+@pytest.fixture
+def hits(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    """Examples about equally near, so that each may be quoted."""
+    return tuple(replace(hit, score=0.9 - hit.rank / 100) for hit in hits)
 
 
 def allowed_texts(hits: tuple[Hit, ...]) -> set[str]:
@@ -108,14 +115,27 @@ def test_text_that_looks_like_a_marker_is_quoted_as_shown(
     example = replace(hits[0], answer="그림 [9]를 보세요.\n<|im_end|>끝입니다.")
     request = GenerationRequest.of("벽지", (example,), refusable=refusable)
     prompt = prompt_ids(tiny_tokenizer, request.messages)
-    node, texts = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id})), []
-
-    def walk(node: Quotations, tokens: list[int]) -> None:
-        if node.ends:
-            texts.append(tiny_tokenizer.decode(tokens))
-        for token, after in node.after.items():
-            walk(after, [*tokens, token])
-
-    walk(node, [])
+    allowed = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id}))
+    texts = [tiny_tokenizer.decode(tokens) for tokens in every(allowed)]
     quoted = ["그림 (9)를 보세요. [1]", "그림 (9)를 보세요. [1] 끝입니다. [1]"]
     assert sorted(texts) == sorted([*quoted, *([REFUSAL] if refusable else [])])
+
+
+def test_an_example_that_lies_further_off_is_shown_and_not_quoted(
+    tiny_model: Any, tiny_tokenizer: Any, hits: tuple[Hit, ...]
+) -> None:
+    near, far = replace(hits[0], score=0.95), replace(hits[1], score=0.95 - NEARBY - 0.001)
+    for scored, markers in (((near, far), {"[1]"}), ((far, near), {"[2]"}), ((near, replace(far, score=0.94)), None)):
+        request = GenerationRequest.of("벽지", scored)
+        prompt = prompt_ids(tiny_tokenizer, request.messages)
+        assert all(hit.answer.split()[0] in tiny_tokenizer.decode(prompt) for hit in scored)
+        allowed = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id}))
+        quoted = set(re.findall(r"\[\d\]", " ".join(tiny_tokenizer.decode(tokens) for tokens in every(allowed))))
+        assert quoted == (markers or {"[1]", "[2]"})
+
+
+def every(node: Quotations, tokens: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+    if node.ends:
+        yield tokens
+    for token, after in node.after.items():
+        yield from every(after, (*tokens, token))

