@@ -92,7 +92,8 @@ def test_the_audit_of_the_base_is_seen_as_plots(page: "Page", server: Server, ke
     enter(page, server)
     page.get_by_role("link", name="데이터").click()
     page.get_by_role("button", name="점검하기").click()
-    expect(page.get_by_role("heading", name="살펴볼 곳")).to_be_visible(timeout=600_000)  # The audit gives way to everything else.
+    # The audit gives way to everything else on the machine.
+    expect(page.get_by_role("heading", name="살펴볼 곳")).to_be_visible(timeout=600_000)
     settled(page)
     assert page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").count() >= 4
     keep(page, "data")
