@@ -50,6 +50,16 @@ def section(page: "Page", name: str) -> None:
     settled(page)
 
 
+def add_group(page: "Page", question: str, answer: str) -> None:
+    """Adds a group on the knowledge base's page."""
+    section(page, "새 사례")
+    page.get_by_label(re.compile("^질문")).fill(question)
+    page.get_by_label("답변 1").fill(answer)
+    page.get_by_role("button", name="사례 더하기").click()
+    expect(page.get_by_text("새 사례를 더했습니다")).to_be_visible()
+    settled(page)
+
+
 def settled(page: "Page") -> None:
     """Waits until the server has drawn everything."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")

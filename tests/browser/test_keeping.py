@@ -14,7 +14,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from tests.browser.server import Server
-from tests.browser.steps import ask, enter, section, settled
+from tests.browser.steps import add_group, ask, enter, section, settled
 
 Keep = Callable[["Page", str], Path]
 # About nothing that the other tests ask.
@@ -34,12 +34,7 @@ def test_the_keeper_is_refused_enters_edits_and_the_next_answer_uses_it(
     keep(page, "login")
     enter(page, server)
     keep(page, "knowledge")
-    section(page, "새 사례")
-    page.get_by_label(re.compile("^질문")).fill(QUESTION)
-    page.get_by_label("답변 1").fill(FIRST)
-    page.get_by_role("button", name="사례 더하기").click()
-    expect(page.get_by_text("새 사례를 더했습니다")).to_be_visible()
-    settled(page)
+    add_group(page, QUESTION, FIRST)
     page.get_by_role("button", name=QUESTION).click()
     page.get_by_label("답변 1").fill(SECOND)
     page.get_by_role("button", name="저장").click()

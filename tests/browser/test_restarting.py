@@ -22,7 +22,7 @@ from data.types import QAGroup
 from index.history import Revision
 from index.store import GroupStore
 from tests.browser.server import ROOT, Server
-from tests.browser.steps import LONE_PART, SPEED, answered, ask, box, enter, section, serious, settled
+from tests.browser.steps import LONE_PART, SPEED, add_group, answered, ask, box, enter, serious, settled
 
 Keep = Callable[["Page", str], Path]
 # About nothing that the starter base holds.
@@ -38,12 +38,7 @@ def test_kills_in_the_middle_of_edits_lose_nothing_acknowledged_and_leave_nothin
     page: "Page", own: Server
 ) -> None:
     enter(page, own)
-    section(page, "새 사례")
-    page.get_by_label(re.compile("^질문")).fill(QUESTION)
-    page.get_by_label("답변 1").fill(ANSWER)
-    page.get_by_role("button", name="사례 더하기").click()
-    expect(page.get_by_text("새 사례를 더했습니다")).to_be_visible()
-    settled(page)
+    add_group(page, QUESTION, ANSWER)
     began = _begin_edit(page, 0)
     expect(page.get_by_text(SAVED)).to_be_visible()
     took = time.monotonic() - began

@@ -45,14 +45,14 @@ class Job:
         self._start = start
         self._events: list[StreamEvent] = []
         self._cancel = threading.Event()
-        self._done = threading.Event()
+        self._done = False
         self._news = threading.Condition()
         self._begun = self._first = self._ended = 0.0
 
     @property
     def done(self) -> bool:
         """Returns whether nothing more will come."""
-        return self._done.is_set()
+        return self._done
 
     @property
     def cancelled(self) -> bool:
@@ -72,7 +72,8 @@ class Job:
 
     def wait(self, seconds: float) -> bool:
         """Waits until the job is done, at most `seconds`; returns whether it is."""
-        return self._done.wait(seconds)
+        with self._news:
+            return self._news.wait_for(lambda: self._done, seconds)
 
     @property
     def events(self) -> int:
@@ -129,7 +130,7 @@ class Job:
         finally:
             self._ended = perf_counter()
             with self._news:
-                self._done.set()
+                self._done = True
                 self._news.notify_all()
 
     def _answer(self) -> None:
