@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
     from tests.browser.server import Server
 
+SECTIONS = {
+    "찾아보기": "browse",
+    "새 사례": "new",
+    "파일 올리기": "upload",
+    "이력": "history",
+    "의견함": "queue",
+    "내려받기": "download",
+}
 SPEED = re.compile(r"첫 글자까지 [\d.]+초")
 LONE_PART = "도배한 벽지가 우는데 그냥 두면 펴지나요?"
 TWO_PARTS = "벽지 이음매가 벌어졌는데 왜 그런가요? 그리고 곰팡이는 어떻게 지우나요?"
@@ -47,6 +55,7 @@ def enter(page: "Page", server: "Server") -> None:
 def section(page: "Page", name: str) -> None:
     """Opens a section of the knowledge base's page."""
     page.get_by_test_id("stButtonGroup").get_by_text(name).click()
+    expect(page.locator(f".st-key-kb_section_{SECTIONS[name]}")).to_be_visible()
     settled(page)
 
 

@@ -79,6 +79,7 @@ def test_files_that_cannot_be_used_are_explained(page: "Page", server: "Server",
     expect(told).to_be_in_viewport()
     keep(page, "upload-too-large")
     assert not re.search(r"per file|or smaller|Upload", page.get_by_test_id("stMain").inner_text())
+    expect(page.get_by_role("button", name="너무 큰 파일.csv 빼기")).to_be_visible()
     chooser.set_input_files(bomb)
     expect(told).to_have_count(0)
     expect(page.get_by_text("안전하지 않은 파일이라 열지 않았습니다")).to_be_visible()

@@ -48,18 +48,19 @@ def show() -> None:
             say("kb_queue_count", count=len(waiting)) if name == "queue" and waiting else say(f"kb_{name}")
         ),
     )
-    if section == "browse":
-        _browse(keeping, who.name)
-    elif section == "new":
-        _new(keeping, who.name)
-    elif section == "upload":
-        upload(keeping, who.name)
-    elif section == "history":
-        _history(keeping, who.name)
-    elif section == "queue":
-        _queue(waiting)
-    else:
-        _download(keeping)
+    with st.container(key=f"kb_section_{section}"):
+        if section == "browse":
+            _browse(keeping, who.name)
+        elif section == "new":
+            _new(keeping, who.name)
+        elif section == "upload":
+            upload(keeping, who.name)
+        elif section == "history":
+            _history(keeping, who.name)
+        elif section == "queue":
+            _queue(waiting)
+        else:
+            _download(keeping)
 
 
 def _waiting() -> list[Waiting]:

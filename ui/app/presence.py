@@ -29,6 +29,10 @@ _WORDS = (
     (r"(\d+)(?:\.0)? ?MB per file", "file_limit"),
     (r"File must be (\d+)(?:\.0)? ?MB or smaller\.", "file_too_large"),
     (r".* files are not allowed\.", "file_kind"),
+    (r"Error:", "file_refused"),
+    (r"file upload", "file_choose"),
+    (r"Add files|add icon", "file_add"),
+    (r"Remove (.+)", "file_remove"),
 )
 _PLACES = "[role=dialog], [data-testid=stConnectionStatus], [data-testid=stFileUploader]"
 _CSS = """
@@ -70,23 +74,34 @@ export default function ({ data, parentElement }) {
   show();
 
   const words = data.words.map(([found, said]) => [new RegExp(found), said]);
+  const translated = (text) => {
+    const known = words.find(([found]) => found.test(text));
+    return known === undefined ? text : text.replace(known[0], known[1]);
+  };
+  // A file that is refused stays in the field beside the next one; then it is no longer what one waits for.
+  const over = (alert) => {
+    if (!alert.isConnected) return true;
+    const chips = alert.closest(data.files)?.querySelectorAll(data.file) ?? [];
+    return chips.length > 0 && !chips[chips.length - 1].contains(alert);
+  };
   let due = false;
   const translate = () => {
     due = false;
-    if (page.alert?.isConnected === false) { page.alert = page.said = null; show(); }
+    if (page.alert && over(page.alert)) { page.alert = page.said = null; show(); }
     for (const place of document.querySelectorAll(data.places)) {
+      for (const named of place.querySelectorAll("[aria-label]")) {
+        const text = named.getAttribute("aria-label");
+        if (translated(text) !== text) named.setAttribute("aria-label", translated(text));
+      }
       const nodes = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
       while (nodes.nextNode()) {
         const text = nodes.currentNode.nodeValue.trim();
-        const known = words.find(([found]) => found.test(text));
-        if (known !== undefined) {
-          const said = text.replace(known[0], known[1]);
-          if (said === text) continue;
-          nodes.currentNode.nodeValue = said;
-          // Why a file is refused, Streamlit tells screen readers and those who point at it; here all are told.
-          const alert = nodes.currentNode.parentElement.closest("[role=alert]");
-          if (alert) { page.alert = alert; page.said = said; show(); }
-        }
+        const said = translated(text);
+        if (said === text) continue;
+        nodes.currentNode.nodeValue = said;
+        // Why a file is refused, Streamlit tells screen readers and those who point at it; here all are told.
+        const alert = nodes.currentNode.parentElement.closest("[role=alert]");
+        if (alert) { page.alert = alert; page.said = said; show(); }
       }
     }
   };
@@ -128,7 +143,9 @@ def presence() -> None:
         "lost": say("streamlit.lost"),
         "close": say("close"),
         "places": _PLACES,
+        "files": "[data-testid=stFileChips]",
+        "file": "[data-testid=stFileChip]",
         "connection": "data-test-connection-state",
-        "words": [(f"^(?:{found})$", say(f"streamlit.{key}", limit="$1")) for found, key in _WORDS],
+        "words": [(f"^(?:{found})$", say(f"streamlit.{key}", limit="$1", name="$1")) for found, key in _WORDS],
     }
     _component()(data=data, key="presence")
