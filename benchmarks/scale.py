@@ -166,9 +166,7 @@ def main() -> None:
     options.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     options.add_argument("--kinds", nargs="+", default=["exact", "graph", "product", "lists"])
     options.add_argument("--queries", type=int, default=500)
-    options.add_argument(
-        "--mapped", type=Path, help="folder for the vectors, if memory is scarce"
-    )
+    options.add_argument("--mapped", type=Path, help="folder for the vectors, if memory is scarce")
     chosen = options.parse_args()
     file = chosen.mapped / "vectors.npy" if chosen.mapped else None
     questions = [question for group in read_file(STARTER) for question in group.questions]

@@ -55,7 +55,7 @@ def enter(page: "Page", server: "Server") -> None:
 def section(page: "Page", name: str) -> None:
     """Opens a section of the knowledge base's page."""
     page.get_by_test_id("stButtonGroup").get_by_text(name).click()
-    expect(page.locator(f".st-key-kb_section_{SECTIONS[name]}")).to_be_visible()
+    expect(page.locator(f".st-key-kb_section_{SECTIONS[name.partition(' (')[0]]}")).to_be_visible()
     settled(page)
 
 
@@ -73,6 +73,15 @@ def settled(page: "Page") -> None:
     """Waits until the server has drawn everything."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.locator('[data-stale="true"]')).to_have_count(0)
+
+
+def too_wide(page: "Page") -> list[str]:
+    """Returns what can be seen beyond the right edge of the window."""
+    found: list[str] = page.evaluate("""() => [...document.querySelectorAll('*')].filter(node =>
+        node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1
+        && node.getBoundingClientRect().left < innerWidth && !node.closest('[data-testid="stSidebar"]')
+        ).map(node => node.tagName + '.' + node.className)""")
+    return found
 
 
 def serious(page: "Page") -> list[Any]:

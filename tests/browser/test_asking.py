@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONE_PART, TWO_PARTS, answered, ask, box, settled
+from tests.browser.steps import LONE_PART, TWO_PARTS, answered, ask, box, settled, too_wide
 
 Keep = Callable[["Page", str], Path]
 
@@ -87,6 +87,10 @@ def test_english_is_one_click_away_and_back(page: "Page", server: "Server") -> N
     page.get_by_role("button", name="English").click()
     expect(page.get_by_role("heading", name="Dobae answers")).to_be_visible()
     assert "lang=en" in page.url
+    page.get_by_role("link", name="Compare").click()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+    page.get_by_role("link", name="Ask").click()
+    expect(page.get_by_role("heading", name="Dobae answers")).to_be_visible()
     page.get_by_role("button", name="한국어").click()
     expect(page.get_by_role("heading", name="도배 문답")).to_be_visible()
 
@@ -103,11 +107,7 @@ def test_a_phone_shows_answer_and_example_without_sideways_scrolling(
     marker.click()
     expect(page.get_by_text("사례의 질문")).to_be_visible()
     settled(page)
-    wide = page.evaluate("""() => [...document.querySelectorAll('*')].filter(node =>
-        node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1
-        && node.getBoundingClientRect().left < innerWidth && !node.closest('[data-testid="stSidebar"]')
-        ).map(node => node.tagName + '.' + node.className)""")
-    assert wide == []
+    assert too_wide(page) == []
     keep(page, "phone-example")
 
 

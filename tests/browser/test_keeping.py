@@ -14,7 +14,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from tests.browser.server import Server
-from tests.browser.steps import add_group, ask, enter, section, settled
+from tests.browser.steps import add_group, ask, enter, section, settled, too_wide
 
 Keep = Callable[["Page", str], Path]
 # About nothing that the other tests ask.
@@ -75,11 +75,26 @@ def test_an_upload_is_previewed_with_reasons_before_it_is_applied(
     expect(page.get_by_text("파일을 반영했습니다: 새 사례 1개")).to_be_visible()
 
 
+def test_a_question_without_an_answer_is_left_and_becomes_an_example(page: "Page", own: Server) -> None:
+    page.goto(own.url())
+    ask(page, "오늘 서울에서 부산 가는 기차표는 얼마인가요?")
+    page.get_by_role("button", name="동의하고 이 질문 남기기").click()
+    expect(page.get_by_text("질문을 남겼습니다")).to_be_visible()
+    enter(page, own)
+    section(page, "의견함 (1)")
+    expect(page.get_by_text("이유: 답을 찾지 못한 질문")).to_be_visible()
+    page.get_by_role("button", name="사례로 만들기").click()
+    expect(page.get_by_label(re.compile("^질문"))).to_have_value("오늘 서울에서 부산 가는 기차표는 얼마인가요?")
+    page.get_by_label("답변 1").fill("기차표는 철도 회사의 예매 화면에서 확인해 주세요.")
+    page.get_by_role("button", name="사례 더하기").click()
+    expect(page.get_by_text("새 사례를 더했습니다")).to_be_visible()
+    expect(page.get_by_text("처리할 의견이 없습니다")).to_be_visible()
+
+
 def test_the_keepers_page_fits_a_phone(page: "Page", server: Server, keep: Keep) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     enter(page, server)
-    wide = page.evaluate("() => document.documentElement.scrollWidth")
-    assert wide <= 390
+    assert too_wide(page) == []
     keep(page, "knowledge-phone")
 
 

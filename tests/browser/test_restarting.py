@@ -136,8 +136,8 @@ def _edited(number: int) -> tuple[tuple[str, ...], tuple[str, ...], str]:
 def _begin_edit(page: "Page", number: int) -> float:
     """Fills the form and sends it; returns when, without waiting for what comes of it."""
     (question,), answers, category = _edited(number)
-    page.get_by_role("textbox", name="찾을 말").fill("고양이 발톱")
-    page.get_by_role("textbox", name="찾을 말").press("Enter")
+    page.get_by_role("textbox", name="검색어").fill("고양이 발톱")
+    page.get_by_role("textbox", name="검색어").press("Enter")
     settled(page)
     page.get_by_role("button", name=QUESTION[:20]).first.click()
     settled(page)

@@ -9,8 +9,10 @@ from data.types import Hit
 from rag.answer import Answer, Part
 from ui.app.answer_text import answer_text
 from ui.app.feedback import FeedbackError
+from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
 from ui.app.session import Turn, engine, feedback, language, say, settings, show_outcome, start
+from ui.app.signing_in import asking_is_open
 
 POLL_SECONDS = 1.0
 """After each look Streamlit collects all garbage, which keeps a model in the same process from computing."""
@@ -25,7 +27,9 @@ VERY_NEAR, NEAR = 0.95, 0.90
 
 
 def show() -> None:
-    """Draws the page."""
+    """Draws the page, or the entrance to it where only keepers may ask."""
+    if not asking_is_open() and keeper() is None:
+        return
     state = st.session_state
     state.setdefault("turns", [])
     choice = settings()
@@ -34,11 +38,13 @@ def show() -> None:
     asked = st.chat_input(say("placeholder"), key="question")
     if not asked and not state.turns and not state.get("link_used"):
         asked = st.query_params.get("q")
+    typed = bool(asked)
     if not asked:
         asked = state.pop("next_question", None)
     if asked:
         state.link_used = True
-        before = state.turns[-1].job.question if state.turns else None
+        # A question that was offered is whole; only one that was typed may lean on the one before.
+        before = state.turns[-1].job.question if state.turns and typed else None
         started = start(asked, [choice], before=before)
         for turn in started:
             turn.job.wait_for_text(QUICK_SECONDS)
@@ -61,6 +67,7 @@ def show() -> None:
             turn.job.cancel()
         state.turns = []
         state.pop("opened", None)
+        state.pop("thanked", None)
         st.query_params.pop("q", None)
         st.rerun()
 
@@ -106,7 +113,7 @@ def _finished(number: int, turn: Turn) -> None:
         left, right = st.container(), None
     with left:
         for place, part in enumerate(answer.parts):
-            _part(number, place, part, len(answer.parts))
+            _part(number, place, part, len(answer.parts), answer.generator)
         if not turn.choice.retrieval:
             st.warning(say("no_retrieval"))
         st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
@@ -118,7 +125,7 @@ def _finished(number: int, turn: Turn) -> None:
             _example(part.hits[opened[2] - 1], part.text, number)
 
 
-def _part(number: int, place: int, part: Part, parts: int) -> None:
+def _part(number: int, place: int, part: Part, parts: int, generator: str) -> None:
     if parts > 1:
         st.markdown(f"##### {label(say('answer.part_heading', number=place + 1, question=part.text))}")
     if part.abstained:
@@ -129,6 +136,7 @@ def _part(number: int, place: int, part: Part, parts: int) -> None:
             text = f"{hit.question} ({hit.score:.2f})"
             key = f"near{number}-{place}-{hit.rank}"
             st.button(label(text), key=key, on_click=_ask_next, args=(hit.question,))
+        _leave(number, place, part, generator)
         return
     if not part.sentences:
         st.html(block(part.answer))
@@ -190,8 +198,40 @@ def _link(question: str) -> str:
     return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 
+def _leave(number: int, place: int, part: Part, generator: str) -> None:
+    """Offers to leave a question that found no answer to the keeper of the base."""
+    if _thanked(number, place):
+        st.success(say("question_left"))
+        return
+    try:
+        store = feedback()
+        st.caption(say("consent", days=store.days))
+        if st.button(say("leave_question"), key=f"leave{number}-{place}"):
+            store.add(
+                good=False,
+                question=part.text,
+                answer=part.answer,
+                reason=say("not_answered"),
+                generator=generator,
+                groups=[],
+            )
+            _thank(number, place)
+    except FeedbackError:
+        st.error(say("not_stored"))
+
+
+def _thanked(number: int, place: int | None = None) -> bool:
+    """Returns whether a turn, or a part of it, has been given its verdict."""
+    return (number, place) in st.session_state.get("thanked", ())
+
+
+def _thank(number: int, place: int | None = None) -> None:
+    st.session_state.setdefault("thanked", set()).add((number, place))
+    st.rerun()
+
+
 def _verdict(number: int, answer: Answer) -> None:
-    if st.session_state.get(f"thanked{number}"):
+    if _thanked(number):
         st.success(say("thanks"))
         return
     with st.expander(say("helped")), st.form(f"verdict{number}", border=False):
@@ -212,7 +252,6 @@ def _verdict(number: int, answer: Answer) -> None:
                     generator=answer.generator,
                     groups=groups,
                 )
-                st.session_state[f"thanked{number}"] = True
-                st.rerun()
+                _thank(number)
         except FeedbackError:
             st.error(say("not_stored"))

@@ -5,15 +5,19 @@ from dataclasses import replace
 import streamlit as st
 
 from ui.app.engine import Choice, models
+from ui.app.login import keeper
 from ui.app.markup import block
 from ui.app.session import Turn, say, settings, show_outcome, start
+from ui.app.signing_in import asking_is_open
 
 POLL_SECONDS = 1.0
 COLUMNS = ("pure", "retrieved", "quoted")
 
 
 def show() -> None:
-    """Draws the page."""
+    """Draws the page, or the entrance to it where only keepers may ask."""
+    if not asking_is_open() and keeper() is None:
+        return
     state = st.session_state
     choice = settings()
     st.title(say("compare"))

@@ -10,7 +10,7 @@ from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import label
 from ui.app.problems import in_words
-from ui.app.runs import AuditRun
+from ui.app.runs import AuditRun, keep, latest
 from ui.app.session import engine, language, say
 
 POLL_SECONDS = 0.5
@@ -24,23 +24,24 @@ def show() -> None:
     """Draws the page, or the entrance to it."""
     if keeper() is None:
         return
-    state = st.session_state
     st.title(say("data"))
     st.write(say("data_intro"))
-    run: AuditRun | None = state.get("audit")
+    run = latest(AuditRun)
     if run is not None and not run.done:
         _running()
         return
     if st.button(say("data_start"), key="audit_start", type="primary"):
         try:
             keeping = engine().keeping
-            state.audit = AuditRun(keeping.exported(".jsonl"), keeping.encoder.spec)
+            keep(AuditRun(keeping.exported(".jsonl"), keeping.encoder.spec))
             st.rerun()
         except DobaeError as error:
             st.error(label(in_words(error, say)))
     if run is None:
         return
-    if run.failed:
+    if run.stopped:
+        st.info(say("data_stopped"))
+    elif run.failed:
         st.error(label(in_words(run.error, say)))
     else:
         _report(run.result())
@@ -48,11 +49,12 @@ def show() -> None:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _running() -> None:
-    run: AuditRun | None = st.session_state.get("audit")
+    run = latest(AuditRun)
     if run is None or run.done:
         st.rerun()
-    else:
-        st.progress(run.share, text=say("data_running"))
+    st.progress(run.share, text=say("data_running"))
+    if st.button(say("cancel"), key="audit_stop"):
+        run.stop()
 
 
 def _report(report: Report) -> None:

@@ -12,7 +12,7 @@ from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import label
 from ui.app.problems import in_words
-from ui.app.runs import EvaluationRun, runs_folder
+from ui.app.runs import EvaluationRun, keep, latest, runs_folder
 from ui.app.session import language, say
 
 POLL_SECONDS = 0.5
@@ -60,8 +60,7 @@ def _read(run: Path) -> Report:
 def _start() -> None:
     from rag.evaluation.config import PRESETS
 
-    state = st.session_state
-    run: EvaluationRun | None = state.get("evaluation_task")
+    run = latest(EvaluationRun)
     if run is not None and not run.done:
         _running()
         return
@@ -72,7 +71,7 @@ def _start() -> None:
         st.caption(say("evaluation_how_long"))
         if st.button(say("evaluation_start"), key="evaluation_start", type="primary"):
             try:
-                state.evaluation_task = EvaluationRun(name)
+                keep(EvaluationRun(name))
                 st.rerun()
             except DobaeError as error:
                 st.error(label(in_words(error, say)))
@@ -87,7 +86,7 @@ def _start() -> None:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _running() -> None:
-    run: EvaluationRun | None = st.session_state.get("evaluation_task")
+    run = latest(EvaluationRun)
     if run is None or run.done:
         st.rerun()
     st.progress(run.share, text=say("evaluation_running"))
@@ -153,7 +152,7 @@ def _comparison(before: Report, after: Report) -> None:
     notes = check_comparable(before, after)
     changes = [change for change in compare(before, after) if change.protocol]
     if notes:
-        st.caption(label("; ".join(notes)))
+        st.caption(label(" ".join(in_words(note, say) for note in notes)))
     metrics = sorted({change.metric for change in changes})
     if not metrics:
         st.info(say("evaluation_nothing_shared"))

@@ -1,6 +1,6 @@
-"""Readers' verdicts, in SQLite: masked before they are stored, deleted when their time is over.
+"""Readers' verdicts, in SQLite: masked before they are stored, deleted at the next use after their time is over.
 
-Bad ones wait in a queue until the keeper of the base has dealt with them.
+Bad ones, and questions that found no answer, wait in a queue until the keeper of the base has dealt with them.
 """
 
 import sqlite3

@@ -15,8 +15,12 @@ MAX_CHARS = 20_000
 def edit_form(keeping: Keeping, group: QAGroup, author: str) -> None:
     """Draws the form of an example that is in the base, with saving and removing."""
     state = st.session_state
-    # What the form was filled with: a change by somebody else meanwhile must not be written over unseen.
-    shown: QAGroup = state.setdefault("kb_shown", {}).setdefault(group.id, group)
+    # What the form was filled with when it was first drawn: a change by somebody else meanwhile must not be written
+    # over unseen.
+    filled: dict[str, QAGroup] = state.setdefault("kb_shown", {})
+    if f"edit {group.id} questions" not in state or group.id not in filled:
+        filled[group.id] = group
+    shown = filled[group.id]
     st.html(block(say("kb_facts", id=group.id, source=group.source or say("none"))))
     last = keeping.last_change(group.id)
     if last is not None:
@@ -40,10 +44,8 @@ def edit_form(keeping: Keeping, group: QAGroup, author: str) -> None:
             return
     except DobaeError as error:
         st.error(label(in_words(error, say)))
-        if error.code == "changed_meanwhile":
-            state.kb_shown.pop(group.id, None)
         return
-    state.kb_shown.pop(group.id, None)
+    filled.pop(group.id, None)
     st.rerun()
 
 

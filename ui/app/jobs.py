@@ -8,7 +8,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from data.catalog import speaking
 from data.errors import DobaeError
@@ -17,6 +17,8 @@ from rag.pipeline import AnswerEnded, PartEnded, PartStarted, StreamEvent, TextC
 
 MAX_WAITING = 64
 """Questions that may wait in one lane."""
+UNSEEN_SECONDS = 120.0
+"""A waiting question that nobody has looked after for so long is given up: a hidden page looks once a minute."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Job:
     """One question on its way; written by a worker, read by any thread.
 
     Attributes:
-        question: As typed.
+        question: As typed, together with the one it leans on.
         language: Of the explanations.
         answer: The whole answer, once there is one.
         error: What went wrong; other than a `DobaeError`, a mistake of the program.
@@ -47,6 +49,7 @@ class Job:
         self._cancel = threading.Event()
         self._done = False
         self._news = threading.Condition()
+        self._looked = monotonic()
         self._begun = self._first = self._ended = 0.0
 
     @property
@@ -58,6 +61,15 @@ class Job:
     def cancelled(self) -> bool:
         """Returns whether it was cancelled before its answer was whole."""
         return self._cancel.is_set() and self.answer is None
+
+    @property
+    def left_alone(self) -> bool:
+        """Returns whether its page has gone: nobody has asked for its place for a while."""
+        return monotonic() - self._looked > UNSEEN_SECONDS
+
+    def look(self) -> None:
+        """Notes that somebody still waits for it."""
+        self._looked = monotonic()
 
     @property
     def over(self) -> bool:
@@ -171,6 +183,10 @@ class Lane:
             QueueFullError: Too many are waiting.
         """
         with self._changed:
+            for left in [other for other in self._waiting if other.cancelled or other.left_alone]:
+                left.cancel()
+                self._waiting.remove(left)
+                left.run()  # Which, cancelled, only says that it is over.
             if len(self._waiting) >= MAX_WAITING:
                 raise QueueFullError(f"{MAX_WAITING} questions are waiting; ask again in a while")
             self._waiting.append(job)
@@ -178,6 +194,7 @@ class Lane:
 
     def ahead(self, job: Job) -> int | None:
         """Returns how many questions wait before a job, or None when it waits no longer."""
+        job.look()
         with self._changed:
             waiting = [other for other in self._waiting if other is job or not other.cancelled]
         return waiting.index(job) if job in waiting else None
@@ -187,4 +204,6 @@ class Lane:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._waiting))
                 job = self._waiting.popleft()
+            if job.left_alone:
+                job.cancel()
             job.run()

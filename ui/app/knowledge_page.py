@@ -48,6 +48,8 @@ def show() -> None:
             say("kb_queue_count", count=len(waiting)) if name == "queue" and waiting else say(f"kb_{name}")
         ),
     )
+    if section != "new":
+        state.pop("kb_from", None)
     with st.container(key=f"kb_section_{section}"):
         if section == "browse":
             _browse(keeping, who.name)
@@ -127,10 +129,13 @@ def _new(keeping: Keeping, author: str) -> None:
     number = new_form(keeping, author, question=wanted.question if wanted else "")
     if number is None:
         return
-    if wanted is not None:
-        feedback().settle(wanted.number)
-        st.session_state.pop("kb_from")
     st.session_state.kb_said = say("kb_added", revision=number)
+    if wanted is not None:
+        st.session_state.pop("kb_from")
+        try:
+            feedback().settle(wanted.number)
+        except FeedbackError:  # The example is written; only the queue still holds its question.
+            st.session_state.kb_said += " " + say("not_settled")
     st.session_state.kb_go = "queue" if wanted else "browse"
     st.rerun()
 
@@ -196,18 +201,17 @@ def _queue(waiting: list[Waiting]) -> None:
             with st.expander(say("kb_queue_answer")):
                 st.html(block(each.answer))
             left, right, _ = st.columns([2, 1, 3])
-            left.button(say("kb_queue_make"), key=f"kb_make{each.number}", type="primary", on_click=_make, args=(each,))
-            right.button(say("kb_queue_done"), key=f"kb_done{each.number}", on_click=_settle, args=(each.number,))
-
-
-def _make(waiting: Waiting) -> None:
-    st.session_state.kb_from = waiting
-    st.session_state.kb_go = "new"
-    st.session_state.kb_form = st.session_state.get("kb_form", 0) + 1
-
-
-def _settle(number: int) -> None:
-    feedback().settle(number)
+            if left.button(say("kb_queue_make"), key=f"kb_make{each.number}", type="primary"):
+                state = st.session_state
+                state.kb_from, state.kb_go, state.kb_form = each, "new", state.get("kb_form", 0) + 1
+                st.rerun()
+            if right.button(say("kb_queue_done"), key=f"kb_done{each.number}"):
+                try:
+                    feedback().settle(each.number)
+                except FeedbackError:
+                    st.error(say("not_settled"))
+                else:
+                    st.rerun()
 
 
 def _download(keeping: Keeping) -> None:

@@ -12,7 +12,7 @@ from data.errors import DobaeError, one_line
 from ui.app.markup import label
 from ui.app.problems import in_words
 from ui.app.session import gate, say
-from ui.app.signing_in import keepers, name_of, standing
+from ui.app.signing_in import asking_is_open, keepers, name_of, standing
 
 IDLE_SECONDS = 3_600.0
 """After so long without a step the passphrase is asked again."""
@@ -73,7 +73,7 @@ def _signed_in() -> Keeper | None:
         _draw_leaving(name, st.logout)
         return Keeper(name, "", time.monotonic())
     st.title(say("login_title"))
-    st.write(say("login_oidc_intro"))
+    st.write(say("login_oidc_intro" if asking_is_open() else "login_oidc_intro_closed"))
     if now in ("out", "expired"):
         if now == "expired":
             st.warning(say("login_oidc_expired"))
@@ -90,7 +90,7 @@ def _signed_in() -> Keeper | None:
 
 def _entrance(key: str | None) -> None:
     st.title(say("login_title"))
-    st.write(say("login_intro"))
+    st.write(say("login_intro" if asking_is_open() else "login_intro_closed"))
     if key is None:
         st.info(say("login_none"))
         st.code("dobae ui passphrase", language=None)

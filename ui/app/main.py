@@ -40,10 +40,9 @@ def main() -> None:
     page = st.navigation(pages())
     try:
         engine()
+        page.run()
     except DobaeError as error:
         st.error(label(in_words(error, say)))
-        st.stop()
-    page.run()
     presence()
 
 

@@ -1,8 +1,9 @@
 """What the visitor's browser says while the server is away, and once it is back; Streamlit's own words, translated.
 
-Streamlit speaks English in two places that no option reaches: the window that says the server is gone, and the field
-for files. A script in the page puts the catalogue's words there, text for text. The same script knows, across a
-reconnection, which process and which session answered before, and says so when it is another.
+Streamlit speaks English in places that no option reaches: the window that says the server is gone, the field for
+files, the hints below fields, the document's language. A script in the page puts the catalogue's words there, text for
+text. The same script knows, across a reconnection, which process and which session answered before, and says so when it
+is another.
 """
 
 import secrets
@@ -11,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.app.session import say
+from ui.app.session import language, say
 
 SERVER = secrets.token_hex(8)
 """Names this process."""
@@ -33,8 +34,16 @@ _WORDS = (
     (r"file upload", "file_choose"),
     (r"Add files|add icon", "file_add"),
     (r"Remove (.+)", "file_remove"),
+    (r"Press (.+) to apply", "press_apply"),
+    (r"Press (.+) to submit form", "press_submit"),
+    (r"No results", "none_found"),
 )
-_PLACES = "[role=dialog], [data-testid=stConnectionStatus], [data-testid=stFileUploader]"
+_KEPT = {"limit": "$1", "name": "$1", "keys": "$1"}
+"""What stands in the parentheses, by the name that a text of ours gives it."""
+_PLACES = (
+    "[role=dialog], [data-testid=stConnectionStatus], [data-testid=stFileUploader], [data-testid=InputInstructions],"
+    " [data-baseweb=popover]"
+)
 _CSS = """
 section { position: fixed; z-index: 1000; top: 3.8rem; right: 4vw; display: flex; gap: 1rem;
   align-items: center; box-sizing: border-box; width: min(40rem, 92vw); padding: .9rem 1.2rem; border-radius: .6rem;
@@ -59,6 +68,7 @@ function remembered(value) {
 }
 
 export default function ({ data, parentElement }) {
+  document.documentElement.lang = data.language;
   const notice = parentElement.querySelector("section");
   const button = notice.querySelector("button");
   button.textContent = data.close;
@@ -139,6 +149,7 @@ def presence() -> None:
     data = {
         "server": SERVER,
         "session": session,
+        "language": language(),
         "back": say("streamlit.back"),
         "lost": say("streamlit.lost"),
         "close": say("close"),
@@ -146,6 +157,6 @@ def presence() -> None:
         "files": "[data-testid=stFileChips]",
         "file": "[data-testid=stFileChip]",
         "connection": "data-test-connection-state",
-        "words": [(f"^(?:{found})$", say(f"streamlit.{key}", limit="$1", name="$1")) for found, key in _WORDS],
+        "words": [(f"^(?:{found})$", say(f"streamlit.{key}", **_KEPT)) for found, key in _WORDS],
     }
     _component()(data=data, key="presence")

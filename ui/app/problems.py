@@ -49,6 +49,12 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"would lose its last group|last group", "last_group"),
     (r"cannot be written", "not_writable"),
     (r"is no knowledge base|no knowledge base", "no_base"),
+    # evaluations compared
+    (r"scored by different encoders", "other_encoder"),
+    (r"the reports share no (?:question|arm)", "nothing_shared"),
+    (r"(?P<count>\d+) questions of the (?:first|second) report are not in the other", "not_in_both"),
+    (r"file (?P<name>.+) differs", "other_file"),
+    (r"the prompts differ", "other_prompt"),
     # models
     (r"run `dobae models pull`", "no_model"),
 )

@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar, cast
 
 from data.errors import DobaeError, InputError, one_line
 from ui.app.worker import AUDIT_FILE
@@ -55,9 +55,12 @@ class Command:
     """One of our modules at work beside the page, in a process of its own.
 
     Attributes:
+        kind: Of its work; of each kind one is at work at a time.
         folder: Its run's folder.
         stopped: Whether somebody stopped it.
     """
+
+    kind: ClassVar[str] = "command"
 
     def __init__(self, module: str, arguments: list[str], folder: Path) -> None:
         """Starts it; what it says goes to a file in the folder."""
@@ -111,8 +114,24 @@ class Command:
         return []
 
 
+C = TypeVar("C", bound=Command)
+_LATEST: dict[str, Command] = {}
+
+
+def latest(kind: type[C]) -> C | None:
+    """Returns the run of a kind that was started last, whoever did: it outlives the visit that started it."""
+    return cast("C | None", _LATEST.get(kind.kind))
+
+
+def keep(run: Command) -> None:
+    """Keeps a run that has been started, for `latest`."""
+    _LATEST[run.kind] = run
+
+
 class TrainingRun(Command):
     """A fine-tuning run of one preset."""
+
+    kind = "training"
 
     def __init__(self, preset: str, steps: int) -> None:
         """Starts it.
@@ -140,6 +159,8 @@ class TrainingRun(Command):
 class EvaluationRun(Command):
     """An evaluation of one preset."""
 
+    kind = "evaluation"
+
     def __init__(self, preset: str) -> None:
         """Starts it.
 
@@ -152,6 +173,8 @@ class EvaluationRun(Command):
 
 class AuditRun(Command):
     """An audit of a copy of the base."""
+
+    kind = "audit"
 
     def __init__(self, groups: bytes, encoder: str) -> None:
         """Starts it.

@@ -1,6 +1,7 @@
 """What one visitor's page remembers, and what the process shares with it."""
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,15 @@ from data.errors import DobaeError, QuestionError
 from data.text import MAX_QUESTION_CHARS
 from rag.generators.adapters import NO_ADAPTER
 from ui.app.engine import Choice, Engine, models
-from ui.app.feedback import FeedbackStore
+from ui.app.feedback import FeedbackError, FeedbackStore
 from ui.app.follow_up import continued
 from ui.app.jobs import Job, Lane, QueueFullError
-from ui.app.markup import label
+from ui.app.markup import block, label
 from ui.app.once import Once
 from ui.app.passphrase import Gate, passphrase_file
 from ui.app.problems import in_words
 from ui.app.runs import adapters
+from ui.app.signing_in import keepers, standing
 
 # A select box shows None as nothing chosen.
 _SHIPPED = "shipped"
@@ -50,7 +52,10 @@ def _open_feedback() -> FeedbackStore:
     from platformdirs import user_data_path
 
     path = os.environ.get("DOBAE_FEEDBACK") or user_data_path("dobae") / "feedback.sqlite"
-    return FeedbackStore(Path(path), int(os.environ.get("DOBAE_FEEDBACK_DAYS", "90")))
+    days = os.environ.get("DOBAE_FEEDBACK_DAYS", "90")
+    if not days.isdecimal():
+        raise FeedbackError(f"DOBAE_FEEDBACK_DAYS={days!r} is no number of days; set it to one, such as 90")
+    return FeedbackStore(Path(path), int(days))
 
 
 def _open_gate() -> Gate:
@@ -64,9 +69,11 @@ gate = Once(_open_gate)
 
 
 def language() -> str:
-    """Returns the language of this page."""
-    chosen = st.query_params.get("lang", LANGUAGE)
-    return chosen if chosen in LANGUAGES else LANGUAGE
+    """Returns the language of this page: that of its address, or else of the pages before it."""
+    asked = st.query_params.get("lang")
+    if asked in LANGUAGES:
+        st.session_state.lang = asked
+    return str(st.session_state.get("lang", LANGUAGE))
 
 
 def say(key: str, **values: object) -> str:
@@ -90,7 +97,7 @@ def settings() -> Choice:
         if not quoting:
             adapter = st.selectbox(
                 say("adapter"),
-                [_SHIPPED, NO_ADAPTER, *map(str, adapters(generator))],
+                [_SHIPPED, NO_ADAPTER, *(map(str, adapters(generator)) if _is_keeper() else ())],
                 format_func=_adapter_name,
                 key="adapter",
             )
@@ -98,6 +105,13 @@ def settings() -> Choice:
         top_k = st.slider(say("top_k"), 1, 10, 3, key="top_k")
         st.caption(say("caution"))
     return Choice(generator, None if adapter == _SHIPPED else adapter, retrieval, top_k)
+
+
+def _is_keeper() -> bool:
+    """Returns whether the keeper asks: each adapter loads a model of its own, which visitors must not."""
+    if keepers():
+        return standing(st.user.to_dict(), time.time()) == "keeper"
+    return st.session_state.get("keeper") is not None
 
 
 def _adapter_name(adapter: str) -> str:
@@ -123,6 +137,7 @@ def start(question: str, choices: Sequence[Choice], *, before: str | None = None
         for turn in turns:
             turn.job.cancel()
         st.warning(say("busy"))
+        st.html(block(question))
         return []
     return turns
 

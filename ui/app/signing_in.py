@@ -7,12 +7,20 @@ from typing import Literal
 SIGNED_IN_SECONDS = 12 * 3600.0
 """After so long the provider is asked again; Streamlit itself would remember somebody for a month."""
 
+ASKING = ("everybody", "keepers")
+"""Who may ask, by `$DOBAE_ASKING`; the first unless it says otherwise."""
+
 Standing = Literal["out", "expired", "unverified", "stranger", "keeper"]
 
 
 def keepers() -> frozenset[str]:
     """Returns the e-mail addresses of `$DOBAE_KEEPERS`, parted by commas or spaces; none: a passphrase is asked."""
     return frozenset(os.environ.get("DOBAE_KEEPERS", "").replace(",", " ").casefold().split())
+
+
+def asking_is_open() -> bool:
+    """Returns whether those who have not entered may ask."""
+    return os.environ.get("DOBAE_ASKING", ASKING[0]) == ASKING[0]
 
 
 def standing(user: Mapping[str, object], now: float) -> Standing:

@@ -9,7 +9,7 @@ from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import block, label
 from ui.app.problems import in_words
-from ui.app.runs import TrainingRun
+from ui.app.runs import TrainingRun, keep, latest
 from ui.app.session import language, say
 
 BUDGET_GIB = 15.0
@@ -103,14 +103,13 @@ def _part(name: str) -> str:
 
 
 def _small_run() -> None:
-    state = st.session_state
     st.subheader(say("training_small"))
-    run: TrainingRun | None = state.get("training_run")
+    run = latest(TrainingRun)
     if run is None or run.done:
         st.write(say("training_small_intro", steps=SMALL_STEPS))
         if st.button(say("training_start"), key="train_start"):
             try:
-                state.training_run = TrainingRun(FAST_PRESET, SMALL_STEPS)
+                keep(TrainingRun(FAST_PRESET, SMALL_STEPS))
                 st.rerun()
             except DobaeError as error:
                 st.error(label(in_words(error, say)))
@@ -122,7 +121,7 @@ def _small_run() -> None:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _running() -> None:
-    run: TrainingRun | None = st.session_state.get("training_run")
+    run = latest(TrainingRun)
     if run is None or run.done:
         st.rerun()
     st.caption(say("training_running"))

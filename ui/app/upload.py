@@ -36,6 +36,7 @@ def upload(keeping: Keeping, author: str) -> None:
     if file is None:
         return
     raw = file.getvalue()
+    seen = state.get("kb_preview")
     try:
         preview = _preview(keeping, file.name, raw)
     except DobaeError as error:
@@ -46,6 +47,9 @@ def upload(keeping: Keeping, author: str) -> None:
     if not preview.groups:
         st.info(say("kb_nothing_new"))
     elif st.button(say("kb_apply"), key="kb_apply", type="primary"):
+        if seen is not state.kb_preview:  # Somebody else has edited the base since the keeper looked.
+            st.warning(say("kb_look_again"))
+            return
         state.kb_task = Task(lambda progress: keeping.apply(preview, author, progress))
         st.rerun()
 

@@ -25,9 +25,14 @@ def ui(
     """Open the page for asking, comparing and keeping the base."""
     if context.invoked_subcommand is not None:
         return
+    from data.errors import InputError
     from index.manifest import read_manifest
+    from ui.app.signing_in import ASKING
 
     read_manifest(kb)  # A missing base is said here, in one line, rather than in the browser.
+    asking = os.environ.get("DOBAE_ASKING", ASKING[0])
+    if asking not in ASKING:
+        raise InputError(f"DOBAE_ASKING={asking!r} says nobody; set it to {' or '.join(ASKING)}")
     os.environ["DOBAE_KB"] = str(kb.resolve())
     from streamlit.web import cli
 
@@ -81,6 +86,6 @@ def _warm_up() -> None:
     if models():
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401 - minutes, beside a page that polls
     # Streamlit collects garbage of all generations after every run of a script, and a page that watches an answer runs
-    # three times a second: what stays for good must not be looked through each time.
+    # once a second: what stays for good must not be looked through each time.
     gc.collect()
     gc.freeze()

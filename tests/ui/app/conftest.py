@@ -14,7 +14,7 @@ from index.encoders.base import HashEncoder
 from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
 from ui.app import engine as engine_module
-from ui.app import passphrase, session
+from ui.app import passphrase, runs, session
 
 MAIN = Path(engine_module.__file__).parent / "main.py"
 SECRET = "도배 풀은 되직하게"
@@ -34,6 +34,7 @@ def page(tmp_path: Path, groups: tuple[QAGroup, ...], monkeypatch: pytest.Monkey
     monkeypatch.setenv("DOBAE_PASSPHRASE_FILE", str(tmp_path / "passphrase.json"))
     monkeypatch.setattr(type(st.context), "ip_address", property(lambda _: ADDRESS["now"]))
     monkeypatch.setitem(ADDRESS, "now", ADDRESS["now"])
+    monkeypatch.setattr(runs, "_LATEST", {})
     for cached in CACHED:
         cached.clear()
     yield AppTest.from_file(str(MAIN), default_timeout=120)

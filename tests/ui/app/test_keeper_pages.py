@@ -49,7 +49,7 @@ def test_the_bars_add_up_to_the_plan(entered: AppTest) -> None:
 class _AuditHere(runs.AuditRun):
     """An audit in this process, with an encoder that another process could not make."""
 
-    done, failed = True, False
+    done, failed, stopped = True, False, False
 
     def __init__(self, groups: bytes, encoder: str) -> None:
         self.folder = runs.new_folder("audit")
@@ -69,7 +69,20 @@ def test_an_audit_shows_what_the_base_holds(
     assert not entered.exception
     assert [metric.value for metric in entered.metric][:3] == ["3", "5", "6"]
     (table,) = entered.dataframe
-    assert "다른 사례와 겹침" in set(table.value["까닭"])
+    assert "다른 사례와 겹침" in set(table.value["이유"])
+    turn_to(entered, "ask")
+    turn_to(entered, "data")
+    assert entered.dataframe, "what was found is found again"
+
+
+def test_a_run_outlives_the_visit_that_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_LATEST", {})
+    assert runs.latest(runs.Command) is None
+    command = runs.Command("ui.cli.main", ["train", "no-such-preset"], tmp_path)
+    runs.keep(command)
+    assert runs.latest(runs.Command) is command
+    assert runs.latest(runs.TrainingRun) is None
+    assert command.wait(120)
 
 
 @pytest.fixture

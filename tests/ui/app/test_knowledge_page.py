@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,13 +103,19 @@ def test_an_edit_does_not_write_over_somebody_elses(entered: AppTest, tmp_path: 
     keeping = session.engine().keeping
     group = keeping.group("g2")
     assert group is not None
-    from dataclasses import replace
-
     keeping.change(group, replace(group, answers=("다른 사람이 고친 답변입니다.",)), "이장판")
     entered.text_area(key="edit g2 answer1").set_value("나중에 저장하려는 답변입니다.")
     _press(entered, "저장")
     assert "다른 사람이 이 사례를 고쳤습니다" in _said(entered)
+    _press(entered, "저장")
+    assert "다른 사람이 이 사례를 고쳤습니다" in _said(entered)
     assert _groups(tmp_path)["g2"] == ("다른 사람이 고친 답변입니다.",)
+    entered.button(key="kb_back").click().run()
+    entered.button(key="kb_open g2").click().run()
+    assert entered.text_area(key="edit g2 answer1").value == "다른 사람이 고친 답변입니다."
+    entered.text_area(key="edit g2 answer1").set_value("나중에 저장하려는 답변입니다.")
+    _press(entered, "저장")
+    assert _groups(tmp_path)["g2"] == ("나중에 저장하려는 답변입니다.",)
 
 
 def test_an_example_is_removed_and_brought_back(entered: AppTest, tmp_path: Path) -> None:
@@ -147,6 +154,49 @@ def test_a_disliked_answer_becomes_an_example_in_two_clicks(entered: AppTest, tm
     _press(entered, "사례 더하기")
     assert ("같은 무늬를 덧대어 붙입니다.",) in _groups(tmp_path).values()
     assert session.feedback().waiting() == []
+
+
+def test_a_question_from_the_queue_that_was_left_is_not_in_the_next_new_example(entered: AppTest) -> None:
+    session.feedback().add(
+        good=False, question="문틀 벽지가 찢어졌어요", answer="", reason="", generator="x", groups=[]
+    )
+    _section(entered, "queue")
+    _press(entered, "사례로 만들기")
+    _section(entered, "browse")
+    _section(entered, "new")
+    assert entered.text_area(key="new1 questions").value == ""
+    entered.text_area(key="new1 questions").set_value("걸레받이가 떴어요")
+    entered.text_area(key="new1 answer1").set_value("접착제로 다시 붙입니다.")
+    _press(entered, "사례 더하기")
+    assert [waiting.question for waiting in session.feedback().waiting()] == ["문틀 벽지가 찢어졌어요"]
+
+
+def test_what_is_done_leaves_the_queue(entered: AppTest) -> None:
+    session.feedback().add(
+        good=False, question="문틀 벽지가 찢어졌어요", answer="", reason="", generator="x", groups=[]
+    )
+    _section(entered, "queue")
+    _press(entered, "처리함")
+    assert "처리할 의견이 없습니다" in _said(entered)
+    assert session.feedback().waiting() == []
+
+
+def test_an_upload_is_looked_at_again_when_the_base_has_changed(entered: AppTest, tmp_path: Path) -> None:
+    _section(entered, "upload")
+    table = "질문,답변\n새 질문입니다?,새 답변입니다.\n"
+    entered.file_uploader[0].upload("새 사례.csv", table.encode(), "text/csv").run()
+    keeping = session.engine().keeping
+    group = keeping.group("g2")
+    assert group is not None
+    keeping.change(group, replace(group, answers=("다른 사람이 고친 답변입니다.",)), "이장판")
+    _press(entered, "반영하기")
+    assert "다시 살펴보았습니다" in _said(entered)
+    assert len(_groups(tmp_path)) == 3
+    _press(entered, "반영하기")
+    if "kb_task" in entered.session_state:  # Not if it ended before the page was drawn again.
+        assert entered.session_state["kb_task"].wait(60)
+        entered.run()
+    assert len(_groups(tmp_path)) == 4
 
 
 def test_an_upload_shows_what_it_would_do_and_writes_only_then(entered: AppTest, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.app.conftest import SECRET, turn_to
+from ui.app import passphrase, session
+
 ATTACK = "<img src=x onerror=alert(1)> ![x](http://evil.example/x)"
 
 
@@ -49,6 +52,66 @@ def test_english_is_a_switch(page: AppTest) -> None:
     page.button(key="language").click().run()
     assert not page.exception
     assert page.title[0].value == "Dobae answers"
+
+
+def test_english_stays_on_the_next_page(page: AppTest) -> None:
+    page.run()
+    turn_to(page, "knowledge")
+    page.button(key="language").click().run()
+    page.query_params.clear()  # As a click in the menu leaves the address.
+    turn_to(page, "data")
+    assert page.title[0].value == "Keeper's entrance"
+    page.button(key="language").click().run()
+    assert page.title[0].value == "관리자 확인"
+
+
+def test_a_verdict_belongs_to_its_answer(page: AppTest) -> None:
+    page.run()
+    page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
+    _answered(page)
+    page.radio[0].set_value("bad")
+    page.text_input[0].set_value("너무 짧아요. 010-1234-5678로 전화 주세요")
+    page.button(key="FormSubmitter:verdict0-동의하고 보내기").click().run()
+    assert "의견을 저장했습니다" in page.success[0].value
+    (waiting,) = session.feedback().waiting()
+    assert waiting.reason == "너무 짧아요. [전화번호]로 전화 주세요"
+    page.button(key="clear").click().run()
+    page.chat_input[0].set_value("몰딩 틈은 어떻게 메우나요?").run()
+    _answered(page)
+    assert not page.success
+    assert page.radio
+
+
+def test_a_question_that_was_offered_leans_on_nothing(page: AppTest) -> None:
+    page.run()
+    page.chat_input[0].set_value("몰딩 틈은 어떻게 메우나요?").run()
+    _answered(page)
+    page.session_state["next_question"] = "그걸 안 하면 어떻게 되나요?"
+    page.run()
+    _answered(page)
+    assert page.session_state["turns"][1].job.question == "그걸 안 하면 어떻게 되나요?"
+
+
+@pytest.mark.parametrize("name", ["ask", "compare"])
+def test_asking_is_closed_by_configuration(page: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOBAE_ASKING", "keepers")
+    passphrase.set_passphrase(passphrase.passphrase_file(), SECRET)
+    page.run()
+    turn_to(page, name)
+    assert not page.chat_input
+    page.text_input[1].set_value(SECRET)
+    page.button(key="FormSubmitter:login-들어가기").click().run()
+    assert not page.exception
+    assert page.chat_input or page.button(key="FormSubmitter:compare-비교하기")
+
+
+def test_a_wrong_number_of_days_is_said_and_the_page_lives(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOBAE_FEEDBACK_DAYS", "짧게")
+    page.run()
+    page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
+    _answered(page)
+    assert "의견을 저장하지 못했습니다" in page.error[0].value
+    monkeypatch.delenv("DOBAE_FEEDBACK_DAYS")
 
 
 def test_a_question_that_leans_on_the_one_before_is_asked_with_it(page: AppTest) -> None:

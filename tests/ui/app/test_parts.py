@@ -9,6 +9,7 @@ import pytest
 from data.catalog import catalogue, message
 from data.errors import InputError
 from rag.pipeline import PartStarted, StreamEvent, TextChunk
+from ui.app import jobs
 from ui.app.feedback import FeedbackStore
 from ui.app.jobs import Job, Lane
 from ui.app.markup import block, highlighted, label
@@ -39,6 +40,9 @@ def test_no_payload_becomes_a_tag(payload: str) -> None:
     [
         ("010-1234-5678로 연락 주세요", "[전화번호]"),
         ("01012345678", "[전화번호]"),
+        ("010\u20131234\u20135678", "[전화번호]"),
+        ("0507-1234-5678", "[전화번호]"),
+        ("050712345678", "[전화번호]"),
         ("０２-123-4567", "[전화번호]"),
         ("+82 10 1234 5678", "[전화번호]"),
         ("900101-1234567", "[주민등록번호]"),
@@ -172,6 +176,53 @@ def test_places_in_the_queue_and_cancelling() -> None:
     assert third.wait(30)
     assert second.error is None
     assert second.cancelled
+
+
+def test_a_question_whose_page_has_gone_gives_up_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def held() -> Iterator[StreamEvent]:
+        gate.wait(30)
+        yield PartStarted(1, "질문", ())
+
+    clock = [0.0]
+    monkeypatch.setattr(jobs, "monotonic", lambda: clock[0])
+    lane = Lane(workers=1)
+    first, left, watched, late = (Job("질문", "ko", held) for _ in range(4))
+    lane.put(first)
+    while lane.ahead(first) is not None:
+        threading.Event().wait(0.01)
+    lane.put(left)
+    lane.put(watched)
+    clock[0] = jobs.UNSEEN_SECONDS + 1
+    assert lane.ahead(watched) == 1
+    lane.put(late)
+    assert left.cancelled
+    assert left.wait(30)
+    assert lane.ahead(watched) == 0
+    clock[0] += jobs.UNSEEN_SECONDS + 1
+    assert lane.ahead(late) == 1
+    gate.set()
+    assert late.wait(30)
+    assert watched.cancelled, "its page has gone, too, before its turn came"
+    assert late.texts()
+
+
+def test_a_reader_waits_for_the_first_text() -> None:
+    more = threading.Event()
+
+    def slow() -> Iterator[StreamEvent]:
+        yield PartStarted(1, "질문", ())
+        more.wait(30)
+        yield TextChunk(1, "답")
+
+    job = Job("질문", "ko", slow)
+    Lane(workers=1).put(job)
+    job.wait_for_text(0.05)
+    assert job.texts() in ([], [("질문", "")])
+    more.set()
+    job.wait_for_text(30)
+    assert job.texts() == [("질문", "답")]
 
 
 def test_a_reader_waits_for_news_no_longer_than_there_is_none() -> None:
