@@ -36,7 +36,8 @@ BROUGHT = (
     f"() => {{ {_DRAWN}"
     + """ return drawn.filter(node =>
     [...node.attributes].some(one => one.name.startsWith('on') || /^[\\s\\x01]*javascript:/i.test(one.value))
-    || node.matches('img[src="x"], iframe, object, embed, video, audio[src]')).map(node => node.outerHTML.slice(0, 200)) }"""
+    || node.matches('img[src="x"], iframe, object, embed, video, audio[src]')
+    ).map(node => node.outerHTML.slice(0, 200)) }"""
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONE_PART, settled
+from tests.browser.steps import LONE_PART, serious, settled
 
 
 def test_three_answers_stand_side_by_side_with_their_figures(
@@ -29,6 +29,7 @@ def test_three_answers_stand_side_by_side_with_their_figures(
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
     settled(page)
     keep(page, "compare")
+    assert serious(page) == []
     figures = page.get_by_test_id("stMetricValue").all_inner_texts()
     assert len(figures) == 9
     assert figures[0] == "없음"  # Nothing was searched for the model alone.

@@ -14,7 +14,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from tests.browser.server import Server
-from tests.browser.steps import add_group, ask, enter, section, settled, too_wide
+from tests.browser.steps import add_group, ask, enter, section, serious, settled, too_wide
 
 Keep = Callable[["Page", str], Path]
 # About nothing that the other tests ask.
@@ -108,3 +108,21 @@ def test_the_audit_of_the_base_is_seen_as_plots(page: "Page", server: Server, ke
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").nth(3)).to_be_attached()
     settled(page)
     keep(page, "data")
+    assert serious(page) == []
+
+
+def test_a_trial_run_draws_its_loss_and_its_adapter_is_compared(page: "Page", own: Server, keep: Keep) -> None:
+    enter(page, own)
+    page.get_by_role("link", name="학습").click()
+    page.get_by_role("button", name="시험 학습 시작").click()
+    expect(page.get_by_text("학습하고 있습니다")).to_be_visible()
+    page.reload()  # The run goes on, and is found again.
+    enter(page, own)
+    page.get_by_role("link", name="학습").click()
+    expect(page.get_by_text("학습이 끝났습니다")).to_be_visible(timeout=480_000)
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").nth(1)).to_be_attached()
+    settled(page)
+    keep(page, "training-run")
+    page.get_by_role("button", name="비교 화면에서 써 보기").click()
+    expect(page.get_by_role("heading", name="비교", exact=True)).to_be_visible()
+    expect(page.get_by_role("combobox", name="학습된 어댑터")).to_have_value(re.compile("^page-tiny-"))

@@ -5,11 +5,12 @@ import streamlit as st
 from data.catalog import catalogue
 from data.errors import DobaeError
 from data.settings import find_config, preset_names
-from ui.app import plots
+from ui.app import compare_page, plots
+from ui.app.engine import models
 from ui.app.login import keeper
 from ui.app.markup import block, label
 from ui.app.problems import in_words
-from ui.app.runs import TrainingRun, keep, latest
+from ui.app.runs import TrainingRun, adapters, keep, latest
 from ui.app.session import language, say
 
 BUDGET_GIB = 15.0
@@ -151,3 +152,7 @@ def _outcome(run: TrainingRun) -> None:
     else:
         st.success(say("training_ended"))
         st.html(block(str(run.adapter)))
+        model = next((model for model in models() if run.adapter in adapters(model)), None)
+        if model is not None and st.button(say("training_try"), key="training_try", type="primary"):
+            st.session_state.generator, st.session_state.adapter = model, str(run.adapter)
+            st.switch_page(st.Page(compare_page.show, url_path="compare"))
