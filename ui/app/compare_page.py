@@ -64,8 +64,11 @@ def _columns(turns: list[Turn]) -> None:
 
 def _one(turn: Turn) -> None:
     job = turn.job
-    for question, text in job.texts():
-        st.html(block(f"{question}\n{text}"))
+    texts = job.texts()
+    for question, text in texts:
+        if len(texts) > 1:
+            st.html(block(question))
+        st.html(block(text))
     if not job.over:
         ahead = turn.lane.ahead(job)
         st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
