@@ -6,6 +6,7 @@ they were made, and holds their digests. Changes made since then are read from t
 (`index.overlay`). Nothing here is pickled, and no native file is read before its digest has been checked.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,15 @@ class KnowledgeBase:
             return self
         return self._after(state, changes)
 
+    def without(self, numbers: Iterable[int]) -> "KnowledgeBase":
+        """Returns this revision as a search would see it had some groups never been in it; the store keeps them.
+
+        Args:
+            numbers: Group numbers; at least one living group must remain.
+        """
+        gone: dict[int, int | None] = {int(self.keys[number]): None for number in numbers}
+        return self._layered(self.revision, self.changes, self._place_of_key | gone)
+
     def _after(self, state: State, changes: list[Change]) -> "KnowledgeBase":
         last = {change.key: change for change in changes}
         changed = [stored for change in last.values() if (stored := change.stored())]
@@ -102,12 +112,12 @@ class KnowledgeBase:
         for stored in changed:
             places[stored.key] = len(self.overlay.groups)
             self.overlay.add(stored, np.stack([next(vectors) for _ in stored.group.questions]), analyzer)
-        return self._layered(state, places)
+        return self._layered(state.revision, state.changes, places)
 
-    def _layered(self, state: State, places: dict[int, int | None]) -> "KnowledgeBase":
+    def _layered(self, revision: int, changes: int, places: dict[int, int | None]) -> "KnowledgeBase":
         segment, overlay = self.segment, self.overlay
         base = KnowledgeBase(self.path, self.encoder, segment, self.store, overlay)
-        base.revision, base.changes, base._place_of_key = state.revision, state.changes, places
+        base.revision, base.changes, base._place_of_key = revision, changes, places
         fixed, added = len(segment.keys), len(overlay.groups)
         alive = np.zeros(fixed + added, dtype=bool)
         alive[:fixed] = True

@@ -1,7 +1,7 @@
 """What the pipeline returns: an answer in parts, each with its hits and checked citations."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from data.catalog import message
 from data.types import Hit
@@ -49,6 +49,7 @@ class Part:
         answer: The answer with its markers, or the explanation of a refusal.
         citations: Each marker of the answer once, ascending.
         abstained: No answer was given.
+        refused_by: Why not: "threshold" where nothing fits, "model" where it declined, "empty" where it said nothing.
         unsure: The nearest question is not near; the answer may rest on a near miss.
         sentences: The answer sentence by sentence; empty where nothing was answered.
     """
@@ -58,6 +59,7 @@ class Part:
     answer: str
     citations: tuple[Citation, ...] = ()
     abstained: bool = False
+    refused_by: Literal["", "threshold", "model", "empty"] = ""
     unsure: bool = False
     sentences: tuple[Sentence, ...] = ()
 

@@ -21,6 +21,11 @@ from rag.generators.base import DEFAULT_MAX_NEW_TOKENS, GenerationRequest, Gener
 from rag.search import FoundPart, SearchResult, search_question
 from rag.support import citations_of, judge
 
+ANSWERING_VERSION = 1
+"""Raised with every change after which the same question, base, model and settings may get another answer: in
+splitting, searching, choosing examples, decoding, quoting, refusing or dropping markers. Kept answers of an earlier
+version are not taken up. The prompts have a digest of their own."""
+
 EXAMPLE_CHARS = 1_800
 """Characters of examples shown to the generator; the last examples give way, the first never does."""
 
@@ -157,7 +162,7 @@ class QAPipeline:
             if self.settings.refuse and best < calibration.refuse_below:
                 text = message("answer.refused", score=best, threshold=calibration.refuse_below)
                 yield text
-                yield replace(part, answer=text, abstained=True)
+                yield replace(part, answer=text, abstained=True, refused_by="threshold")
                 return
             part = replace(part, unsure=best < calibration.unsure_below)
         shown = fitting_hits(found.hits) if self.retriever is not None else None
@@ -170,7 +175,7 @@ class QAPipeline:
         text = "".join(chunks).strip()
         if not text or is_refusal(text):
             explanation = message("answer.refused_by_model" if text else "answer.empty")
-            yield replace(part, answer=explanation, abstained=True)
+            yield replace(part, answer=explanation, abstained=True, refused_by="model" if text else "empty")
             return
         sentences = judge(text, request) if request.examples else ()
         yield replace(part, answer=text, sentences=sentences, citations=citations_of(sentences, request))

@@ -79,9 +79,10 @@ class EmbeddingCache:
                     "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
                     [(keys[text], _packed(vector)) for text, vector in zip(chunk, vectors, strict=True)],
                 )
+                # A kill while the next chunk is encoded loses nothing of this one.
+                connection.commit()
                 if progress:
                     progress(min(start + CHUNK, len(missing)), len(missing))
-            connection.commit()
         if not texts:
             return np.empty((0, encoder.dim), dtype=np.float32)
         return np.stack([known[text] for text in texts])

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -23,9 +24,10 @@ from rag.evaluation.arms import (
     WithoutInstruction,
     uninstructed,
 )
+from rag.evaluation.config import StatisticsSettings
 from rag.evaluation.journal import AnswerJournal, Record
 from rag.evaluation.protocols import AskedQuestion
-from rag.evaluation.retrieval import ArmRetriever, Ranking
+from rag.evaluation.retrieval import ArmRetriever
 from rag.generators.base import GenerationRequest, Generator
 from rag.pipeline import PipelineSettings, QAPipeline
 
@@ -49,25 +51,51 @@ class OpenBase:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One question put to one arm with one seed."""
+    """One question put to one arm with one seed.
+
+    Attributes:
+        arm: The arm.
+        item: The question.
+        seed: Seed of what the arm draws; empty where it draws nothing.
+        together: Questions that a model generates in one batch, this one among them: how it rounds, and so what it
+            says, may depend on the others. Empty where each is asked alone.
+        key: Digest of everything that the answer depends on.
+    """
 
     arm: Arm
     item: AskedQuestion
-    draw: int
+    seed: str
+    together: tuple[str, ...]
     key: str
 
 
 def plan_askings(
-    arms: Sequence[Arm], questions: Sequence[AskedQuestion], bases: Mapping[str, OpenBase], draws: int
+    arms: Sequence[Arm],
+    questions: Sequence[AskedQuestion],
+    bases: Mapping[str, OpenBase],
+    settings: StatisticsSettings,
 ) -> list[Asking]:
     """Lists everything to be asked, arm by arm."""
-    return [
-        Asking(arm, item, draw, _key(arm, item, bases[item.base], draw))
-        for arm in arms
-        for item in questions
-        if arm.takes(item)
-        for draw in range(draws if arm.settings.drawn else 1)
-    ]
+    planned = []
+    for arm in arms:
+        items = [item for item in questions if arm.takes(item)]
+        batches = _batches(items, arm.settings.batch)
+        seeds = [f"{settings.seed}/{draw}" for draw in range(settings.draws)] if arm.settings.drawn else [""]
+        for item in items:
+            together = batches.get(item.question, ())
+            planned += [
+                Asking(arm, item, seed, together, _key(arm, item, bases[item.base], seed, together)) for seed in seeds
+            ]
+    return planned
+
+
+def _batches(items: Sequence[AskedQuestion], size: int) -> dict[str, tuple[str, ...]]:
+    """Returns the batch of each question, whatever of it was answered before; none where a batch is of one."""
+    if size == 1:
+        return {}
+    texts = list(dict.fromkeys(item.question for item in items))
+    batches = [tuple(texts[start : start + size]) for start in range(0, len(texts), size)]
+    return {text: batch for batch in batches for text in batch}
 
 
 def answer_all(
@@ -75,7 +103,6 @@ def answer_all(
     bases: Mapping[str, OpenBase],
     journal: AnswerJournal,
     *,
-    depth: int,
     progress: Progress | None = None,
 ) -> None:
     """Answers what the journal does not hold yet.
@@ -84,7 +111,6 @@ def answer_all(
         askings: Everything to be asked.
         bases: The bases by name.
         journal: Where answers are kept.
-        depth: Depth to which rankings are kept.
         progress: Told (answered, to be answered) of what was missing.
 
     Raises:
@@ -99,7 +125,7 @@ def answer_all(
         arm = group[0].arm
         if isinstance(arm.generator, Loadable):
             arm.generator.load()
-        answered = _in_batches(arm, group) if arm.settings.batch > 1 else _one_by_one(arm, group, bases, depth)
+        answered = _in_batches(arm, group) if arm.settings.batch > 1 else _one_by_one(arm, group, bases)
         for records in answered:
             journal.add(records)
             done += len(records)
@@ -107,7 +133,7 @@ def answer_all(
                 progress(done, len(pending))
 
 
-def _key(arm: Arm, item: AskedQuestion, base: OpenBase, draw: int) -> str:
+def _key(arm: Arm, item: AskedQuestion, base: OpenBase, seed: str, together: Sequence[str]) -> str:
     retrieval = arm.settings.retrieval
     parts = (
         arm.digest,
@@ -115,14 +141,13 @@ def _key(arm: Arm, item: AskedQuestion, base: OpenBase, draw: int) -> str:
         item.question,
         "\x1e".join(item.targets) if retrieval == "oracle" else "",
         "" if retrieval == "none" else "\x1e".join(item.removed),
-        str(draw),
+        seed,
+        "\x1e".join(together),
     )
     return sha256("\x1f".join(parts).encode()).hexdigest()[:24]
 
 
-def _one_by_one(
-    arm: Arm, askings: Sequence[Asking], bases: Mapping[str, OpenBase], depth: int
-) -> Iterator[list[Record]]:
+def _one_by_one(arm: Arm, askings: Sequence[Asking], bases: Mapping[str, OpenBase]) -> Iterator[list[Record]]:
     recorder = Recorder(arm.generator)
     generator: Generator = recorder if arm.settings.instruction else WithoutInstruction(recorder)
     retrievers: dict[str, ArmRetriever | None] = {}
@@ -131,10 +156,10 @@ def _one_by_one(
         if name not in retrievers:
             opened = bases[name]
             needs_none = arm.settings.retrieval == "none"
-            retrievers[name] = None if needs_none else ArmRetriever(opened.base, arm.settings, depth, opened.numbers)
+            retrievers[name] = None if needs_none else ArmRetriever(opened.base, arm.settings, opened.numbers)
         retriever = retrievers[name]
         if retriever is not None:
-            retriever.begin(asking.item.targets, asking.item.removed, f"{asking.draw}/{asking.item.question}")
+            retriever.begin(asking.item.targets, asking.item.removed, f"{asking.seed}/{asking.item.question}")
         recorder.calls.clear()
         peak = PeakMemory()
         answer = QAPipeline(retriever, generator, _pipeline_settings(arm)).ask(asking.item.question)
@@ -149,22 +174,20 @@ def _one_by_one(
 def _in_batches(arm: Arm, askings: Sequence[Asking]) -> Iterator[list[Record]]:
     """Answers without retrieval, several questions at once; the pipeline then reads what was written."""
     generator = cast(BatchGenerator, arm.generator)
-    size = arm.settings.batch
-    for start in range(0, len(askings), size):
-        chunk = askings[start : start + size]
-        requests = [request for asking in chunk for request in _requests(arm, asking.item.question)]
+    for together, members in groupby(askings, key=lambda asking: asking.together):
+        requests = [request for question in together for request in _requests(arm, question)]
         peak = PeakMemory()
         begin = perf_counter()
         sent = requests if arm.settings.instruction else [uninstructed(request) for request in requests]
         texts = generator.generate_batch(sent)
-        seconds = (perf_counter() - begin) / len(chunk)
+        seconds = (perf_counter() - begin) / len(together)
         replay = Replay(
             arm.generator.name,
             {request.messages: text for request, text in zip(requests, texts, strict=True)},
         )
         cost = {"first_s": None, "seconds": round(seconds, 4), "peak_mib": peak.mib()}
         records = []
-        for asking in chunk:
+        for asking in members:
             recorder = Recorder(replay)
             answer = QAPipeline(None, recorder, _pipeline_settings(arm)).ask(asking.item.question)
             records.append(_record(asking, answer, None, [call.raw for call in recorder.calls], cost))
@@ -186,7 +209,9 @@ def _pipeline_settings(arm: Arm) -> PipelineSettings:
 def _record(
     asking: Asking, answer: Answer, retriever: ArmRetriever | None, raw: Sequence[str], cost: dict[str, Any]
 ) -> Record:
-    rankings: Sequence[Ranking | None] = retriever.rankings if retriever else [None] * len(answer.parts)
+    rankings = [list(ranking.group_ids) for ranking in retriever.rankings] if retriever else [None] * len(answer.parts)
+    # A part below the threshold is refused without the generator being called.
+    said = iter(raw)
     threshold = retriever.base.manifest.calibration.refuse_below if retriever else None
     best = [max((hit.score for hit in part.hits), default=-1.0) for part in answer.parts]
     counter = asking.arm.generator
@@ -196,6 +221,7 @@ def _record(
         "text": " ".join(without_markers(part.answer) for part in answer.parts if not part.abstained).strip(),
         "shown": answer.text,
         "abstained": all(part.abstained for part in answer.parts),
+        "refused_by": _refuser(answer),
         "confidence": None if threshold is None else round(min(best), 6),
         "below_threshold": None if threshold is None else all(score < threshold for score in best),
         "tokens": tokens,
@@ -205,13 +231,22 @@ def _record(
                 "answer": "" if part.abstained else part.answer,
                 "examples": [hit.answer for hit in part.hits],
                 "example_ids": [hit.group.id for hit in part.hits],
-                "ranking": None if ranking is None else list(ranking.group_ids),
+                "ranking": ranking,
+                "refused_by": part.refused_by,
+                "raw": None if part.refused_by == "threshold" else next(said),
             }
             for part, ranking in zip(answer.parts, rankings, strict=True)
         ],
-        "raw": list(raw),
         "cost": cost,
     }
+
+
+def _refuser(answer: Answer) -> str:
+    """Returns who refused a question of which no part was answered: the model where it declined any part."""
+    if not all(part.abstained for part in answer.parts):
+        return ""
+    refusers = {part.refused_by for part in answer.parts}
+    return next(name for name in ("model", "empty", "threshold") if name in refusers)
 
 
 class PeakMemory:

@@ -14,14 +14,16 @@ from data.settings import plain, project_path
 from data.types import Message
 from rag.evaluation.config import SHIPPED_ADAPTER, ArmSettings
 from rag.evaluation.protocols import AskedQuestion
-from rag.generators.adapters import NO_ADAPTER, default_adapter, trained_groups, weights_digest
+from rag.generators.adapters import NO_ADAPTER, default_adapter, trained_groups
 from rag.generators.base import GenerationRequest, Generator
+from rag.generators.digests import LocalModel, adapter_digest, model_digest
 from rag.generators.spec import make_generator
+from rag.pipeline import ANSWERING_VERSION
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raised whenever answering changes what it records, so that older records are not taken up."""
 
-_NOT_ANSWERING = {"name", "protocols", "device"}
+_NOT_ANSWERING = {"name", "protocols"}
 
 
 @runtime_checkable
@@ -59,13 +61,17 @@ class Arm:
         settings: As configured.
         generator: Loads its model at the first question only; shared by arms that use the same.
         digest: Of everything an answer depends on but the question and the base.
-        adapter: Digest of the adapter's weights; empty without one.
+        model: Digest of a local model's files; empty for any other generator.
+        device: Where a local model runs; empty for any other generator.
+        adapter: Digest of the adapter; empty without one.
         trained: Ids of the groups the adapter was trained on; None where it does not say.
     """
 
     settings: ArmSettings
     generator: Generator
     digest: str
+    model: str = ""
+    device: str = ""
     adapter: str = ""
     trained: frozenset[str] | None = frozenset()
 
@@ -83,10 +89,11 @@ def prepare_arms(settings: Sequence[ArmSettings]) -> list[Arm]:
         DobaeError: A model or an adapter is missing or does not fit; says which arm.
     """
     made: dict[tuple[object, ...], Generator] = {}
-    return [_prepared(arm, made) for arm in settings]
+    models: dict[Path, str] = {}
+    return [_prepared(arm, made, models) for arm in settings]
 
 
-def _prepared(arm: ArmSettings, made: dict[tuple[object, ...], Generator]) -> Arm:
+def _prepared(arm: ArmSettings, made: dict[tuple[object, ...], Generator], models: dict[Path, str]) -> Arm:
     try:
         folder = _adapter_folder(arm)
         key = (arm.generator, folder, arm.base_url, arm.device, arm.quantization, arm.wording)
@@ -100,16 +107,23 @@ def _prepared(arm: ArmSettings, made: dict[tuple[object, ...], Generator]) -> Ar
                 quote=None if arm.wording == "auto" else arm.wording == "quoted",
             )
         generator = made[key]
-        adapter = weights_digest(folder) if folder else ""
+        adapter = adapter_digest(folder) if folder else ""
         trained = trained_groups(folder) if folder else frozenset[str]()
+        model = device = ""
+        if isinstance(generator, LocalModel):
+            device = generator.device
+            if generator.folder not in models:
+                models[generator.folder] = model_digest(generator.folder)
+            model = models[generator.folder]
     except DobaeError as error:
         raise type(error)(f"arm {arm.name}: {error}") from error
     if arm.batch > 1 and not isinstance(generator, BatchGenerator):
         raise InputError(f"arm {arm.name}: {arm.generator} answers one question at a time; leave batch out")
     kept = {name: value for name, value in plain(asdict(arm)).items() if name not in _NOT_ANSWERING}
-    kept["adapter"] = adapter
-    text = json.dumps([RECORD_VERSION, prompt_digest(), kept], sort_keys=True)
-    return Arm(arm, generator, sha256(text.encode()).hexdigest()[:16], adapter, trained)
+    kept |= {"model": model, "device": device, "adapter": adapter}
+    text = json.dumps([RECORD_VERSION, ANSWERING_VERSION, prompt_digest(), kept], sort_keys=True)
+    digest = sha256(text.encode()).hexdigest()[:16]
+    return Arm(arm, generator, digest, model=model, device=device, adapter=adapter, trained=trained)
 
 
 def _adapter_folder(arm: ArmSettings) -> Path | None:

@@ -114,6 +114,13 @@ def check_comparable(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
     notes += [f"file {name} differs" for name, digest in before["files"].items() if after["files"].get(name) != digest]
     if before["prompt"] != after["prompt"]:
         notes.append("the prompts differ")
+    # Reports made before these were recorded do not hold them.
+    if before.get("answering_version") != after.get("answering_version"):
+        notes.append("the code that answers differs")
+    for arm in (arm for arm in before["arms"] if arm in after["arms"]):
+        devices = [report["arms"][arm].get("device", "") for report in (before, after)]
+        if all(devices) and devices[0] != devices[1]:
+            notes.append(f"arm {arm} ran on {devices[0]} and on {devices[1]}")
     return notes
 
 

@@ -133,11 +133,9 @@ class MetricSettings:
     Attributes:
         encoder: Encoder of the cosine with the references: "auto" (DACON's own where it is cached, the proxy
             otherwise), "distiluse", "proxy", or a sentence-transformers model.
-        depth: Depth to which the ranking of groups is kept.
     """
 
     encoder: str = "auto"
-    depth: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +283,6 @@ def _range_problems(config: EvaluationConfig) -> list[str]:
     limits: dict[str, dict[str, int]] = {
         "source": {"index_wording": 1, "ask_wording": 1, "split_seed": 0},
         "protocols": {**dict.fromkeys(PROTOCOLS, 0), "seed": 0},
-        "metrics": {"depth": 5},
         "statistics": {"bootstrap": 100, "permutations": 100, "draws": 1, "seed": 0},
         "report": {"cases": 0},
     }

@@ -8,6 +8,7 @@ of a batch. A last line cut short is taken back.
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -76,7 +77,9 @@ class AnswerJournal:
     def close(self) -> None:
         """Closes the file and lets others have it."""
         if hasattr(self, "_file"):
-            self._file.close()
+            # A full disk was reported when the answers were written.
+            with suppress(OSError):
+                self._file.close()
         self._guard.release()
 
     def __enter__(self) -> Self:

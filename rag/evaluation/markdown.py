@@ -16,6 +16,7 @@ def render_markdown(report: Json) -> str:
         _heading(report),
         "## Questions",
         _protocols(report),
+        _notes(report),
         "## Scores",
         *_means(report),
         "## Differences",
@@ -59,6 +60,10 @@ def _protocols(report: Json) -> str:
         for name, entry in report["protocols"].items()
     ]
     return _table(("protocol", "asked", "of", "left out as leaks"), rows)
+
+
+def _notes(report: Json) -> str:
+    return "\n".join(f"- {note}" for note in report["notes"])
 
 
 def _means(report: Json) -> Iterable[str]:
@@ -110,10 +115,12 @@ def _abstention(report: Json) -> str:
                     protocol,
                     _share(shares["refused_by_threshold"]),
                     _share(shares["refused_by_model"]),
+                    _share(shares["empty"]),
                     told,
                 ]
             )
-    return _table(("arm", "protocol", "below the threshold", "refused by the model", "AUROC against answerable"), rows)
+    head = ("arm", "protocol", "below the threshold", "refused by the model", "empty", "AUROC against answerable")
+    return _table(head, rows)
 
 
 def _cost(report: Json) -> str:

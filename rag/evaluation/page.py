@@ -22,6 +22,7 @@ def render_page(report: Json) -> str:
         f"{escape(_text('subtitle', digest=report['config_digest'], encoder=encoder['name']))}</p>",
         f"<p><b>{escape(_text('proxy_warning', encoder=encoder['name']))}</b></p>" if encoder["proxy"] else "",
         _tiles(report),
+        _notes(report),
         _plots(_text("quality"), _quality(report)),
         _plots(_text("differences", against=report["against"]), _differences(report)),
         _plots("", _categories(report)),
@@ -55,6 +56,13 @@ def _tiles(report: Json) -> str:
     ]
     note = f"<p class='soft'>{escape(_text('left_out', count=left_out))}</p>" if left_out else ""
     return tiles(boxes) + note
+
+
+def _notes(report: Json) -> str:
+    if not report["notes"]:
+        return ""
+    items = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
+    return f"<h2>{escape(_text('notes'))}</h2><ul>{items}</ul>"
 
 
 def _plots(heading: str, plots: list[str]) -> str:

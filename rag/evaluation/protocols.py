@@ -5,7 +5,7 @@
 - compound: two questions in one message, both groups in the base.
 - unanswerable: of this field, but no group of the base answers it.
 - out_of_domain: of another field.
-- noisy: the paraphrase questions, misspelt by rule; drawn first, so that they pair with them.
+- noisy: the paraphrase questions, misspelt by rule; drawn in the same order, so that the two pair.
 
 Knows nothing about arms or metrics.
 """
@@ -127,16 +127,20 @@ def draw_questions(config: EvaluationConfig, trained: Collection[str] = ()) -> Q
         if not limit:
             continue
         checker = _LeakCheck(bases, trained)
-        sound = [item for item in _candidates(protocol, config, read.groups, split.held_out) if checker.passes(item)]
-        leaks += checker.leaks
-        if not sound:
-            raise InputError(f"protocol {protocol} has no question in these files; set protocols.{protocol} to 0")
-        available[protocol] = len(sound)
-        # Noisy questions are drawn as their paraphrases are, so that the two pair.
-        stream = "paraphrase" if protocol == "noisy" else protocol
+        # Noisy questions are misspelt and checked after the draw of their paraphrases: one that leaks moves no other.
+        stream: Protocol = "paraphrase" if protocol == "noisy" else protocol
+        sound = [item for item in _candidates(stream, config, read.groups, split.held_out) if checker.passes(item)]
         chance = random.Random(f"{config.protocols.seed}/{stream}")  # noqa: S311 - a reproducible draw, not a secret
-        order = chance.sample(range(len(sound)), len(sound))[:limit]
-        drawn += [sound[position] for position in sorted(order)]
+        order = chance.sample(range(len(sound)), len(sound))
+        if protocol == "noisy":
+            checker = _LeakCheck(bases, trained)
+            sound = _misspelt(sound, config.protocols.seed)
+            order = [position for position in order if checker.passes(sound[position])]
+        leaks += checker.leaks
+        if not order:
+            raise InputError(f"protocol {protocol} has no question in these files; set protocols.{protocol} to 0")
+        available[protocol] = len(order)
+        drawn += [sound[position] for position in sorted(order[:limit])]
     names = dict.fromkeys(name for name in (source.file, source.questions, source.foreign) if name)
     return QuestionSet(
         tuple(drawn),
@@ -160,14 +164,9 @@ def _candidates(
     protocol: Protocol, config: EvaluationConfig, groups: Sequence[QAGroup], held_out: Sequence[QAGroup]
 ) -> Iterator[AskedQuestion]:
     source = config.source
-    written = source.questions and protocol in {"paraphrase", "noisy", "compound", "unanswerable"}
+    written = source.questions and protocol in {"paraphrase", "compound", "unanswerable"}
     if protocol == "out_of_domain":
         yield from (_of(protocol, record["question"]) for record in _records(source.foreign, protocol))
-    elif protocol == "noisy":
-        plain = list(_candidates("paraphrase", config, groups, held_out))
-        texts = misspelt_all([item.question for item in plain], config.protocols.seed)
-        for item, text in zip(plain, texts, strict=True):
-            yield replace(item, id=_id(protocol, text, item.targets), protocol=protocol, question=text)
     elif written:
         by_id = {group.id: group for group in groups}
         for record in _records(source.questions, protocol):
@@ -196,6 +195,14 @@ def _candidates(
     else:
         for group, wording in _asked_wordings(held_out, source):
             yield replace(_of(protocol, wording, [group]), targets=(), references=(), base=REMOVED)
+
+
+def _misspelt(plain: Sequence[AskedQuestion], seed: int) -> list[AskedQuestion]:
+    texts = misspelt_all([item.question for item in plain], seed)
+    return [
+        replace(item, id=_id("noisy", text, item.targets), protocol="noisy", question=text)
+        for item, text in zip(plain, texts, strict=True)
+    ]
 
 
 def _asked_wordings(groups: Iterable[QAGroup], source: SourceSettings) -> Iterator[tuple[QAGroup, str]]:

@@ -104,7 +104,7 @@ class Results:
         """Returns how well each arm's confidence tells answerable questions from others, and what is refused.
 
         `refused_by_threshold` is what the base's own threshold would refuse, `refused_by_model` what the generator
-        itself declined to answer.
+        itself declined to answer, `empty` where it said nothing.
         """
         found: Json = {}
         for arm, records in _first_draws(askings, answers).items():
@@ -116,7 +116,8 @@ class Results:
                     entry["protocols"][protocol] = {
                         "questions": len(asked),
                         "refused_by_threshold": _share([records[name]["below_threshold"] for name in asked]),
-                        "refused_by_model": _share([records[name]["abstained"] for name in asked]),
+                        "refused_by_model": _share([records[name]["refused_by"] == "model" for name in asked]),
+                        "empty": _share([records[name]["refused_by"] == "empty" for name in asked]),
                     }
             if all(value is not None for value in confidence.values()):
                 real = [confidence[name] for name in records if self._by_id[name].protocol in ANSWERABLE]
@@ -130,7 +131,7 @@ class Results:
     def curves(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
         """Returns cosine against coverage by arm and protocol, and its value with an interval at half coverage.
 
-        A question that the generator declined counts as the least sure of all.
+        A question that was not answered counts as the least sure of all.
         """
         found: Json = {}
         for arm, records in _first_draws(askings, answers).items():

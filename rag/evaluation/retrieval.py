@@ -14,13 +14,16 @@ from index.retriever import Retriever, RetrieverSettings
 from rag.evaluation.config import ArmSettings
 from rag.pipeline import fitting_hits
 
+DEPTH = 10
+"""Groups kept of a ranking; the retrieval metrics look no deeper."""
+
 _WORDS_ALONE = 1e4
 """Factor on the lexical weights by which words decide, and the cosine only between equals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What one part of a question found, to the depth of the evaluation.
+    """What one part of a question found, to `DEPTH`.
 
     Attributes:
         group_ids: Best first.
@@ -38,13 +41,12 @@ class ArmRetriever(Retriever):
         rankings: One a search since the last `begin`.
     """
 
-    def __init__(self, base: KnowledgeBase, arm: ArmSettings, depth: int, group_numbers: dict[str, int]) -> None:
+    def __init__(self, base: KnowledgeBase, arm: ArmSettings, group_numbers: dict[str, int]) -> None:
         """Prepares the searches of one arm in one base.
 
         Args:
             base: The base.
             arm: How to rank, order and show.
-            depth: Groups kept of a ranking.
             group_numbers: Position of each group of the base by its id.
         """
         weights = None
@@ -57,10 +59,11 @@ class ArmRetriever(Retriever):
         super().__init__(base, settings)
         self.rankings: list[Ranking] = []
         self._arm = arm
-        self._depth = max(depth, arm.k)
+        self._depth = max(DEPTH, arm.k)
         self._numbers = group_numbers
         self._targets: tuple[str, ...] = ()
         self._removed: frozenset[str] = frozenset()
+        self._searched = base
         self._chance = random.Random(0)  # noqa: S311 - reproducible draws, not secrets
 
     def begin(self, targets: Sequence[str], removed: Sequence[str], seed: str) -> None:
@@ -68,12 +71,13 @@ class ArmRetriever(Retriever):
 
         Args:
             targets: Groups that answer the next one, for the oracle.
-            removed: Groups that are not to be found for it.
+            removed: Groups that are searched as if they had never been in the base.
             seed: Seed of what is drawn for it.
         """
         self.rankings = []
         self._targets = tuple(targets)
         self._removed = frozenset(removed)
+        self._searched = self.base.without(self._numbers[name] for name in removed) if removed else self.base
         self._chance = random.Random(seed)  # noqa: S311 - reproducible draws, not secrets
 
     def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
@@ -82,14 +86,13 @@ class ArmRetriever(Retriever):
             others = [number for name, number in self._numbers.items() if name not in self._removed]
             ranked = self._hits_of_groups(self._chance.sample(others, min(self._depth, len(others))), vector)
         else:
-            found = super().hits_of_vector(question, vector, self._depth + len(self._removed))
-            ranked = [hit for hit in found if hit.group.id not in self._removed][: self._depth]
+            ranked = self._hits(self._searched, question, vector, self._depth)
         if self._arm.retrieval == "oracle":
             right = self._hits_of_groups([self._numbers[name] for name in self._targets], vector)
             right.sort(key=lambda hit: -hit.score)
             ranked = [*right, *(hit for hit in ranked if hit.group.id not in self._targets)][: self._depth]
         self.rankings.append(
-            Ranking(tuple(hit.group.id for hit in ranked), tuple(round(hit.score, 6) for hit in ranked))
+            Ranking(tuple(hit.group.id for hit in ranked[:DEPTH]), tuple(round(hit.score, 6) for hit in ranked[:DEPTH]))
         )
         return self._shown(ranked[: top_k or self._arm.k])
 

@@ -22,6 +22,7 @@ from rag.evaluation.protocols import QuestionSet, draw_questions
 from rag.evaluation.results import Results, timings
 from rag.evaluation.scoring import Scorer, score_all
 from rag.evaluation.text_metrics import chrf_signature
+from rag.pipeline import ANSWERING_VERSION
 
 SCHEMA = "dobae.evaluation/1"
 CACHE = "cache"
@@ -74,9 +75,9 @@ def evaluate(
     cache = EmbeddingCache(out / CACHE / "embeddings.sqlite")
     inner = encoder or make_encoder(EncoderSettings(spec=config.source.encoder))
     bases = _open(questions, CachedEncoder(inner, cache), out / CACHE, _bar(progress, "building bases"))
-    askings = plan_askings(arms, questions.questions, bases, config.statistics.draws)
+    askings = plan_askings(arms, questions.questions, bases, config.statistics)
     with AnswerJournal(out / JOURNAL) as journal:
-        answer_all(askings, bases, journal, depth=config.metrics.depth, progress=_bar(progress, "answering"))
+        answer_all(askings, bases, journal, progress=_bar(progress, "answering"))
         metric = metric or make_metric_encoder(config.metrics.encoder)
         scorer = Scorer(metric, EmbeddingCache(out / CACHE / "metric.sqlite"))
         scores = score_all(
@@ -89,7 +90,7 @@ def evaluate(
         report = _report(config, arms, questions, bases, askings, journal, metric, scores)
         report["timings"]["seconds"] = round(perf_counter() - begin, 1)
         report["timings"]["computed"] = journal.written
-        return Evaluation(report, journal.written, _notes(arms, questions, metric))
+        return Evaluation(report, journal.written, tuple(report["notes"]))
 
 
 def _open(questions: QuestionSet, encoder: Encoder, folder: Path, bar: Any) -> dict[str, OpenBase]:
@@ -133,10 +134,11 @@ def _report(
             "fingerprint": metric.encoder.fingerprint,
             "chrf": chrf_signature(),
         },
+        "answering_version": ANSWERING_VERSION,
         "prompt": {"version": PROMPT_VERSION, "digest": prompt_digest()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "files": questions.files,
-        "notes": list(questions.notes),
+        "notes": _notes(arms, questions, metric),
         "bases": {
             name: {
                 "groups": len(questions.bases[name]),
@@ -158,6 +160,8 @@ def _report(
         "arms": {
             arm.settings.name: {
                 "generator": arm.generator.name,
+                "model": arm.model,
+                "device": arm.device,
                 "adapter": arm.adapter,
                 "digest": arm.digest,
                 "trained_groups": None if arm.trained is None else len(arm.trained),
@@ -208,7 +212,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _notes(arms: list[Arm], questions: QuestionSet, metric: MetricEncoder) -> tuple[str, ...]:
+def _notes(arms: list[Arm], questions: QuestionSet, metric: MetricEncoder) -> list[str]:
     notes = list(questions.notes)
     if metric.proxy:
         notes.append(f"cosine is measured with {metric.name}: not DACON's own encoder")
@@ -218,7 +222,7 @@ def _notes(arms: list[Arm], questions: QuestionSet, metric: MetricEncoder) -> tu
     unknown = [arm.settings.name for arm in arms if arm.trained is None]
     if unknown:
         notes.append(f"the adapter of {', '.join(unknown)} does not say what it was trained on; unseen is not checked")
-    return tuple(notes)
+    return notes
 
 
 def _bar(progress: Step | None, what: str) -> Callable[[int, int], None] | None:

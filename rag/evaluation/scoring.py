@@ -140,11 +140,9 @@ def _citations(record: Record) -> Scores:
     parts = [part for part in record["parts"] if part["answer"] and part["examples"]]
     if not parts:
         return {}
-    raw = record["raw"] if len(record["raw"]) == len(record["parts"]) else [part["answer"] for part in record["parts"]]
     counts = CitationCounts()
-    for part, said in zip(record["parts"], raw, strict=True):
-        if part["answer"] and part["examples"]:
-            counts += count_citations(part["answer"], said, part["examples"])
+    for part in parts:
+        counts += count_citations(part["answer"], part["raw"], part["examples"])
     scores = {}
     if counts.sentences:
         scores["citation_recall"] = counts.recalled / counts.sentences

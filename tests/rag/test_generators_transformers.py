@@ -14,6 +14,7 @@ from data.prompts import PROMPT_VERSION
 from data.types import Hit
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding
+from rag.generators.digests import LocalModel
 from rag.generators.transformers_model import TransformersGenerator
 
 # PEFT 0.21 asks transformers 5.23 for a name that became deprecated; only making an adapter here meets it.
@@ -65,6 +66,13 @@ def test_an_answer_streams_in_chunks_and_repeats_exactly(tiny_folder: Path, hits
     assert len(chunks) > 1
     assert "".join(chunks) == answer(generator, request)
     assert generator.name == "tiny"
+
+
+def test_it_says_where_its_model_lies_and_runs(tiny_folder: Path, make_adapter: MakeAdapter) -> None:
+    adapter = make_adapter({"base_model": "tiny"})
+    generator = tiny(tiny_folder, adapter=adapter)
+    assert isinstance(generator, LocalModel)
+    assert (generator.folder, generator.adapter, generator.device) == (tiny_folder, adapter, "cpu")
 
 
 def test_a_prompt_beyond_the_context_is_refused_with_numbers(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:

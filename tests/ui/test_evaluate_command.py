@@ -11,6 +11,7 @@ from data.errors import DobaeError, InputError
 from data.types import QAGroup
 from data.writers import write_groups_jsonl
 from index.building import build_knowledge_base
+from index.editing import Editor
 from index.encoders.base import HashEncoder
 from ui.cli.main import app
 
@@ -119,3 +120,53 @@ def test_a_submission_from_the_proxy_is_refused_and_then_named_so(tmp_path: Path
     assert {len(row) for row in rows} == {513}
     answers = (tmp_path / "s.answers.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["question"] for line in answers] == ["곰팡이는 뭘로 지우나요?", "벽지가 들뜨는 이유는?"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--top-k", 1, "top_k 3, not 1"),
+        ("--example", "shortest", "example 'medoid', not 'shortest'"),
+        ("--max-new-tokens", 64, "max_new_tokens 512, not 64"),
+    ],
+)
+def test_answers_made_with_other_settings_are_not_continued(
+    tmp_path: Path, groups: tuple[QAGroup, ...], option: str, value: object, told: str
+) -> None:
+    command = _half_submitted(tmp_path, groups)
+    before = (tmp_path / "s.answers.jsonl").read_bytes()
+    refused = run(*command, option, value)
+    assert isinstance(refused.exception, InputError)
+    assert f"s.answers.jsonl, line 1: was answered with {told}" in str(refused.exception)
+    assert "--out" in str(refused.exception)
+    assert (tmp_path / "s.answers.jsonl").read_bytes() == before
+    done = run(*command)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "s.answers.jsonl").read_text("utf-8").count("\n") == 2
+
+
+def test_answers_from_another_base_or_of_unknown_settings_are_not_continued(
+    tmp_path: Path, groups: tuple[QAGroup, ...]
+) -> None:
+    command = _half_submitted(tmp_path, groups)
+    Editor(tmp_path / "kb", HashEncoder()).remove([groups[2].id])
+    assert "line 1: was answered with base '" in str(run(*command).exception)
+    answers = tmp_path / "s.answers.jsonl"
+    answer = json.loads(answers.read_text("utf-8"))
+    del answer["settings"]
+    answers.write_text(json.dumps(answer, ensure_ascii=False) + "\n", "utf-8")
+    assert "line 1: does not say with which settings" in str(run(*command).exception)
+
+
+def _half_submitted(folder: Path, groups: tuple[QAGroup, ...]) -> tuple[object, ...]:
+    """Leaves a submission of which one of two questions is answered; returns its command."""
+    build_knowledge_base(folder / "kb", groups, HashEncoder())
+    test = folder / "test.csv"
+    test.write_text("id,질문\nTEST_1,곰팡이는 뭘로 지우나요?\nTEST_0,벽지가 들뜨는 이유는?\n", "utf-8")
+    options = ("--generator", "extractive", "--metric-encoder", "proxy", "--allow-proxy")
+    command = ("submit", test, "--out", folder / "s.csv", "--kb", folder / "kb", *options)
+    done = run(*command)
+    assert done.exit_code == 0, done.output
+    answers = folder / "s.answers.jsonl"
+    answers.write_text(answers.read_text("utf-8").splitlines(keepends=True)[0], "utf-8")
+    return command

@@ -22,19 +22,24 @@ class AnswerFile:
         done: Number of leading questions that the file answered when it was opened.
     """
 
-    def __init__(self, path: Path, questions: list[str], generator: str) -> None:
+    def __init__(
+        self, path: Path, questions: list[str], generator: str, settings: dict[str, Any] | None = None
+    ) -> None:
         """Opens a new file or one that an earlier run left behind; a last line cut short is taken back.
 
         Args:
             path: The file.
             questions: All questions, in order.
             generator: Name of the generator; a run is not continued by another.
+            settings: What else the answers depend on, as JSON values; written with every answer, and a run is not
+                continued with others. Not written and not compared if None.
 
         Raises:
             InputError: The file holds something else, answers other questions, is being written by another process,
                 or cannot be written.
         """
         self._path = path
+        self._settings = settings
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: is not a regular file; choose another --out")
         self._lock = FileLock(path.with_name(f".{path.name}.lock"))
@@ -58,6 +63,8 @@ class AnswerFile:
         Raises:
             InputError: The disk is full or gone; what was written before stays.
         """
+        if self._settings is not None:
+            answer = answer | {"settings": self._settings}
         try:
             self._file.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
@@ -92,7 +99,7 @@ class AnswerFile:
                     raise self._stranger(done)
                 self._file.truncate(whole)
                 break
-            answered, by = self._answer_of(line, done)
+            answered, by, settings = self._answer_of(line, done)
             if done >= len(questions) or answered != questions[done]:
                 raise InputError(
                     f"{self._path}, line {done + 1}: answers another question than line {done + 1} of the "
@@ -103,16 +110,28 @@ class AnswerFile:
                     f"{self._path}, line {done + 1}: was answered by {by!r}, not by {generator!r}; "
                     "give a new --out file, or the generator it was begun with"
                 )
+            self._check(settings, done)
             whole += len(line)
             done += 1
         return done
 
-    def _answer_of(self, line: bytes, number: int) -> tuple[str, str]:
+    def _answer_of(self, line: bytes, number: int) -> tuple[str, str, dict[str, Any]]:
         try:
             record = json.loads(line)
-            return str(record["question"]), str(record["generator"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+            return str(record["question"]), str(record["generator"]), dict(record.get("settings", {}))
+        except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
             raise self._stranger(number) from None
+
+    def _check(self, found: dict[str, Any], number: int) -> None:
+        if self._settings is None:
+            return
+        where, mend = f"{self._path}, line {number + 1}", "give a new --out file"
+        if not found:
+            raise InputError(f"{where}: does not say with which settings it was answered; {mend}")
+        names = [name for name in {**self._settings, **found} if found.get(name) != self._settings.get(name)]
+        if names:
+            told = ", ".join(f"{name} {found.get(name)!r}, not {self._settings.get(name)!r}" for name in names)
+            raise InputError(f"{where}: was answered with {told}; {mend}, or the settings it was begun with")
 
     def _stranger(self, number: int) -> InputError:
         return InputError(f"{self._path}, line {number + 1}: is not an answer of an earlier run; give a new --out file")

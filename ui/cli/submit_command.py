@@ -1,6 +1,8 @@
 """`dobae submit`: answers a DACON test file and writes the submission."""
 
 import json
+from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,9 @@ from ui.cli.progress import note, progress_bar
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from index.retriever import Retriever
+    from rag.pipeline import QAPipeline
 
 
 def submit(
@@ -75,7 +80,8 @@ def submit(
     settings = PipelineSettings(top_k=top_k, refuse=False, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)
     texts = [item.question for item in questions]
-    with AnswerFile(beside, texts, pipeline.generator.name) as answers, progress_bar("answering") as progress:
+    settled = _settings(pipeline, retriever) | {"base_url": base_url, "quantization": quantization}
+    with AnswerFile(beside, texts, pipeline.generator.name, settled) as answers, progress_bar("answering") as progress:
         if answers.done:
             note(f"{beside}: {answers.done} of {len(texts)} questions are answered already")
         for number in range(answers.done, len(texts)):
@@ -87,7 +93,7 @@ def submit(
         note(f"{borrowed} questions had a part without an answer; its nearest stored answer was taken")
     with progress_bar("encoding answers") as progress:
         write_submission(target, questions, [text for text, _ in found], metric, progress)
-    facts = {
+    written = {
         "out": str(target),
         "answers_file": str(beside),
         "rows": len(questions),
@@ -96,10 +102,34 @@ def submit(
         "borrowed": borrowed,
     }
     if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False))
+        typer.echo(json.dumps(written, ensure_ascii=False))
         return
     warning = "; NOT for DACON: another encoder" if metric.proxy else ""
     typer.echo(f"{target}: {len(questions):,} rows by {metric.name}{warning}; answers in {beside}")
+
+
+def _settings(pipeline: "QAPipeline", retriever: "Retriever") -> "dict[str, Any]":
+    """Returns what the answers depend on beside the question and the generator's name, as JSON values."""
+    from data.prompts import prompt_digest
+    from rag.generators.digests import LocalModel, adapter_digest, model_digest
+    from rag.pipeline import ANSWERING_VERSION
+
+    base, model = retriever.base, pipeline.generator
+    manifest = base.manifest
+    content = f"{base.store.state().content}\x1f{manifest.tokenizer}\x1f{manifest.weights}\x1f{manifest.calibration}"
+    settings = {
+        "base": sha256(content.encode()).hexdigest()[:16],
+        "encoder": base.encoder.fingerprint,
+        "example": retriever.settings.example,
+        **asdict(pipeline.settings),
+        "prompt": prompt_digest(),
+        "answering_version": ANSWERING_VERSION,
+    }
+    if isinstance(model, LocalModel):
+        settings["model"] = model_digest(model.folder)
+        settings["device"] = model.device
+        settings["adapter"] = adapter_digest(model.adapter) if model.adapter else None
+    return settings
 
 
 def _text_of(answer: "dict[str, Any]") -> tuple[str, bool]:

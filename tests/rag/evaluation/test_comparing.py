@@ -32,6 +32,23 @@ def test_a_report_does_not_differ_from_itself(report: dict[str, Any]) -> None:
     assert all(change.difference == (0.0, 0.0, 0.0) for change in compare(report, report))
 
 
+def test_other_code_and_another_device_are_told(report: dict[str, Any]) -> None:
+    other = deepcopy(report)
+    other["answering_version"] += 1
+    report["arms"]["extractive"]["device"], other["arms"]["extractive"]["device"] = "cpu", "cuda"
+    assert check_comparable(report, other) == [
+        "the code that answers differs",
+        "arm extractive ran on cpu and on cuda",
+    ]
+
+
+def test_a_report_from_before_devices_were_recorded_is_compared(report: dict[str, Any]) -> None:
+    older = deepcopy(report)
+    del older["answering_version"], older["arms"]["extractive"]["device"], older["arms"]["extractive"]["model"]
+    assert check_comparable(older, report) == ["the code that answers differs"]
+    assert compare(older, report)
+
+
 @pytest.mark.parametrize(("by", "broken"), [(0.02, True), (0.01, True), (0.009, False), (-0.05, False)])
 def test_a_drop_closes_the_gate_from_its_size_on(report: dict[str, Any], by: float, broken: bool) -> None:
     change, fails = apply_rule(parse_rule("extractive.cosine drops 0.01"), report, lowered(report, by))

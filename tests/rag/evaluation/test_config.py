@@ -59,3 +59,8 @@ def test_the_digest_follows_settings_and_not_the_name(world: dict[str, Any]) -> 
     assert parse_config(world, "two").digest() == digest
     world["protocols"]["seed"] = 1
     assert parse_config(world, "one").digest() != digest
+
+
+def test_the_depth_of_rankings_is_no_setting(world: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"metrics\.depth is unknown"):
+        parse_config(world | {"metrics": {"depth": 5}}, "test")

@@ -9,6 +9,7 @@ import pytest
 
 from data.errors import InputError
 from data.text import comparable
+from data.types import QAGroup
 from data.writers import write_groups_jsonl
 from rag.evaluation.config import EvaluationConfig
 from rag.evaluation.protocols import FULL, REMOVED, draw_questions
@@ -79,6 +80,22 @@ def test_noisy_questions_pair_with_the_paraphrases(config: EvaluationConfig) -> 
     noisy = [item for item in drawn if item.protocol == "noisy"]
     assert noisy
     assert all(item.targets in plain and item.question != plain[item.targets].question for item in noisy)
+
+
+def test_a_noisy_question_that_leaks_leaves_the_others_paired(world: dict[str, Any], config: EvaluationConfig) -> None:
+    before = draw_questions(config).questions
+    asked = {comparable(item.question) for item in before if item.protocol == "paraphrase"}
+    leaking = next(item for item in before if item.protocol == "noisy" and comparable(item.question) not in asked)
+    # Its misspelling is a stored question; with one wording its group is asked by no protocol.
+    stored = QAGroup("stored", (leaking.question,), ("다른 답입니다.",))
+    write_groups_jsonl(Path(world["source"]["file"]), [*make_groups(), stored])
+    after = draw_questions(config)
+    assert [leak.question for leak in after.leaks if leak.protocol == "noisy"] == [leaking.question]
+    plain = {item.targets for item in after.questions if item.protocol == "paraphrase"}
+    noisy = {item.targets for item in after.questions if item.protocol == "noisy"}
+    kept = {item.targets for item in before if item.protocol == "noisy" and item != leaking}
+    assert len(noisy) == len(kept) + 1
+    assert kept < noisy <= plain
 
 
 def test_an_answer_that_stands_in_another_group_is_a_leak(world: dict[str, Any], config: EvaluationConfig) -> None:

@@ -1,20 +1,26 @@
 """A whole evaluation on a small world: the same twice, nothing computed twice, nothing skipped in silence."""
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data.errors import AdapterMismatchError, InputError
+from data.writers import write_groups_jsonl
 from index.encoders.base import HashEncoder
 from rag.evaluation import answering
 from rag.evaluation.arms import prepare_arms
 from rag.evaluation.config import EvaluationConfig, parse_config
 from rag.evaluation.metric_encoders import MetricEncoder
+from rag.evaluation.protocols import draw_questions
 from rag.evaluation.report import read_report, write_report
 from rag.evaluation.running import JOURNAL, Evaluation, evaluate
+from rag.pipeline import ANSWERING_VERSION
+
+from .conftest import make_groups
 
 
 def run(config: EvaluationConfig, out: Path) -> Evaluation:
@@ -94,20 +100,26 @@ def test_every_mean_and_difference_has_its_interval(config: EvaluationConfig, tm
     assert all(0 < entry["p"] <= entry["p_holm"] <= 1 for entry in report["differences"])
 
 
-def test_leaving_one_out_finds_neither_the_group_nor_its_neighbours(
-    change: Callable[..., EvaluationConfig], tmp_path: Path
-) -> None:
-    config = change("source", unseen="leave_one_out")
-    report = run(config, tmp_path).report
-    unseen = {item["question"]: item["targets"][0] for item in report["questions"] if item["protocol"] == "unseen"}
+def test_leaving_one_out_finds_neither_the_group_nor_its_neighbours(world: dict[str, Any], tmp_path: Path) -> None:
+    world["source"]["unseen"] = "leave_one_out"
+    world["arms"] = [{"name": "extractive", "generator": "extractive"}]
+    groups = list(make_groups())
+    twin = replace(groups[0], id="twin", questions=(groups[0].questions[0] + "요", groups[0].questions[1] + "요"))
+    write_groups_jsonl(Path(world["source"]["file"]), [*groups, twin])
+    config = parse_config(world | {"protocols": {"unseen": 20}}, "test")
+    removed = {item.question: set(item.removed) for item in draw_questions(config).questions}
+    run(config, tmp_path)
     records = [
         record
         for line in (tmp_path / JOURNAL).read_text("utf-8").splitlines()
         for record in json.loads(line)["answers"]
-        if record["parts"][0]["text"] in unseen
     ]
-    hidden = [record for record in records if unseen[record["parts"][0]["text"]] not in record["parts"][0]["ranking"]]
-    assert len(hidden) >= len(unseen)
+    assert len(records) == len(removed) > 10
+    assert {"g00", "twin"} in removed.values()
+    for record in records:
+        [part] = record["parts"]
+        assert len(part["ranking"]) == 10
+        assert not set(part["ranking"]) & removed[part["text"]]
 
 
 def test_a_missing_adapter_is_an_error_that_names_the_arm(world: dict[str, Any], tmp_path: Path) -> None:
@@ -145,6 +157,22 @@ def test_the_page_escapes_what_others_wrote_and_names_the_proxy(
     assert "&lt;script&gt;" in page
     assert "대용 인코더(hash)" in page
     assert "proxy" in (tmp_path / "report.md").read_text("utf-8")
+
+
+def test_what_a_person_should_know_stands_in_all_three_reports(config: EvaluationConfig, tmp_path: Path) -> None:
+    found = run(config, tmp_path)
+    write_report(found.report, tmp_path)
+    assert found.notes
+    assert read_report(tmp_path)["notes"] == list(found.notes)
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / name).read_text("utf-8")
+        assert all(escape(note, quote=True) in text or note in text for note in found.notes)
+
+
+def test_a_report_says_what_answered_and_where(config: EvaluationConfig, tmp_path: Path) -> None:
+    report = run(config, tmp_path).report
+    assert report["answering_version"] == ANSWERING_VERSION
+    assert all(arm["device"] == arm["model"] == "" for arm in report["arms"].values())
 
 
 def test_a_report_of_another_version_is_refused(tmp_path: Path) -> None:
