@@ -121,22 +121,42 @@ def _of_text(text: str) -> Scores:
 
 
 def _retrieval(item: AskedQuestion, record: Record) -> Scores:
-    """Ranks of the right groups, each the best over the parts; of two groups the mean."""
+    """Scores where the right groups stand in what was found.
+
+    One ranking, of a question asked whole:
+
+    - recall_k: share of the right groups among the first k;
+    - mrr: 1 / rank of the first right group, 0 where none was found;
+    - ndcg_10: DCG / IDCG over the first ten, gain 1 for each right group; DCG = sum of 1 / log2(1 + rank), IDCG that of
+      a ranking with all right groups first (Järvelin and Kekäläinen, 2002).
+
+    Several rankings, of a question split into parts: each right group has the best of its ranks, and is scored as if it
+    were the only one; the mean over the right groups counts. With one right group and one ranking both are the same.
+    """
+    rankings = [part["ranking"] for part in record["parts"]]
     ranks = [
-        min(
-            (part["ranking"].index(target) + 1 for part in record["parts"] if target in part["ranking"]),
-            default=0,
-        )
+        min((ranking.index(target) + 1 for ranking in rankings if target in ranking), default=0)
         for target in item.targets
     ]
     scores = {f"recall_{depth}": fmean(float(0 < rank <= depth) for rank in ranks) for depth in (1, 3, 5)}
-    scores["mrr"] = fmean(1 / rank if rank else 0.0 for rank in ranks)
-    # With one right group the ideal gain is 1.
-    scores["ndcg_10"] = fmean(1 / log2(1 + rank) if 0 < rank <= 10 else 0.0 for rank in ranks)
+    if len(rankings) == 1:
+        scores["mrr"] = max(1 / rank if rank else 0.0 for rank in ranks)
+        ideal = _gain(range(1, len(ranks) + 1))
+        scores["ndcg_10"] = _gain(ranks) / ideal
+    else:
+        scores["mrr"] = fmean(1 / rank if rank else 0.0 for rank in ranks)
+        # The ideal gain of a single right group is 1.
+        scores["ndcg_10"] = fmean(_gain([rank]) for rank in ranks)
     return scores
 
 
+def _gain(ranks: Iterable[int]) -> float:
+    """Discounted cumulative gain of right groups at these ranks, to depth 10; rank 0 was not found."""
+    return sum(1 / log2(1 + rank) for rank in ranks if 0 < rank <= 10)
+
+
 def _citations(record: Record) -> Scores:
+    """Scores the citations of what was answered from examples; nothing where every part was refused or had none."""
     parts = [part for part in record["parts"] if part["answer"] and part["examples"]]
     if not parts:
         return {}
@@ -149,8 +169,8 @@ def _citations(record: Record) -> Scores:
     if counts.sentences:
         scores["citation_recall"] = counts.recalled / counts.sentences
         scores["support"] = counts.supported / counts.sentences
-    if counts.markers:
-        scores["citation_precision"] = counts.precise / counts.markers
+        # As ALCE has it, an answer that cites nothing is not precise: otherwise to stop citing would hide.
+        scores["citation_precision"] = counts.precise / counts.markers if counts.markers else 0.0
     if counts.written:
         scores["invalid_markers"] = counts.invalid / counts.written
     return scores
