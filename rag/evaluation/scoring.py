@@ -18,6 +18,9 @@ from rag.evaluation.text_metrics import chrf, distinct, longest_repeat, rouge_l
 Scores = dict[str, float]
 """Score by metric; a metric that does not apply is absent."""
 
+DrawnScores = dict[str, dict[str, list[Scores]]]
+"""Scores by arm and question id, one for each seed the question was asked with."""
+
 QUALITY = ("cosine", "rouge_l", "chrf")
 RETRIEVAL = ("recall_1", "recall_3", "recall_5", "mrr", "ndcg_10")
 CITATIONS = ("citation_recall", "citation_precision", "support", "invalid_markers")
@@ -73,8 +76,8 @@ def score_all(
     *,
     encoding: Progress | None = None,
     progress: Progress | None = None,
-) -> dict[str, dict[str, Scores]]:
-    """Scores everything; an arm asked with several seeds gets the mean over them.
+) -> DrawnScores:
+    """Scores everything.
 
     Args:
         askings: Everything that was asked.
@@ -84,12 +87,12 @@ def score_all(
         progress: Told how many answers are scored.
 
     Returns:
-        Scores by arm and question id.
+        Scores by arm, question id and seed, in the order asked.
     """
     texts = [answers[asking.key]["text"] for asking in askings if asking.item.references]
     references = [text for asking in askings for text in asking.item.references]
     scorer.encode([*references, *texts], encoding)
-    drawn: dict[str, dict[str, list[Scores]]] = {}
+    drawn: DrawnScores = {}
     known: dict[tuple[str, str], Scores] = {}
     for done, asking in enumerate(askings, 1):
         key = (asking.key, asking.item.id)
@@ -98,12 +101,11 @@ def score_all(
         drawn.setdefault(asking.arm.settings.name, {}).setdefault(asking.item.id, []).append(known[key])
         if progress:
             progress(done, len(askings))
-    return {
-        arm: {question: _mean(scores) for question, scores in of_question.items()} for arm, of_question in drawn.items()
-    }
+    return drawn
 
 
-def _mean(scores: Sequence[Scores]) -> Scores:
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """Returns the mean of each metric over the seeds that have it."""
     return {
         name: round(fmean(values), 6)
         for name in METRICS
