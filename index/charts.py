@@ -63,12 +63,19 @@ def bar_list(counts: Sequence[tuple[str, int]]) -> str:
 
 
 class Estimate(NamedTuple):
-    """A value with its interval, and what it is of."""
+    """A value with its interval, None for both ends where there is none, and what it is of."""
 
     label: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Returns the ends of the interval; the value twice without one."""
+        if self.low is None or self.high is None:
+            return self.value, self.value
+        return self.low, self.high
 
 
 def intervals(title: str, estimates: Sequence[Estimate], *, zero: bool = False) -> str:
@@ -79,8 +86,8 @@ def intervals(title: str, estimates: Sequence[Estimate], *, zero: bool = False) 
         estimates: At least one.
         zero: Draw a line at 0, for differences.
     """
-    low = min(estimate.low for estimate in estimates)
-    high = max(estimate.high for estimate in estimates)
+    low = min(estimate.ends[0] for estimate in estimates)
+    high = max(estimate.ends[1] for estimate in estimates)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
     span = (high - low) or 1.0
@@ -94,8 +101,11 @@ def intervals(title: str, estimates: Sequence[Estimate], *, zero: bool = False) 
         shapes.append(f'<line class="zero" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{height - 22}"/>')
     for row, estimate in enumerate(estimates):
         y = step * row + 16
-        x0, x, x1 = (left + (value - low) / span * room for value in (estimate.low, estimate.value, estimate.high))
-        told = f"{estimate.label}: {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+        first, last = estimate.ends
+        x0, x, x1 = (left + (value - low) / span * room for value in (first, estimate.value, last))
+        told = f"{estimate.label}: {estimate.value:.3f}"
+        if estimate.low is not None:
+            told += f" [{first:.3f}, {last:.3f}]"
         shapes.append(
             f'<g><title>{escape(told)}</title><text class="label" x="0" y="{y + 4}">{escape(estimate.label)}</text>'
             f'<line class="span" x1="{x0:.1f}" x2="{x1:.1f}" y1="{y}" y2="{y}"/>'

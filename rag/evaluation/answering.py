@@ -166,7 +166,7 @@ def _one_by_one(arm: Arm, askings: Sequence[Asking], bases: Mapping[str, OpenBas
         cost = {
             "first_s": round(sum(call.first_s for call in recorder.calls[:1]), 4),
             "seconds": round(sum(call.seconds for call in recorder.calls), 4),
-            "peak_mib": peak.mib(),
+            **peak.to_json(),
         }
         yield [_record(asking, answer, retriever, [call.raw for call in recorder.calls], cost)]
 
@@ -185,7 +185,7 @@ def _in_batches(arm: Arm, askings: Sequence[Asking]) -> Iterator[list[Record]]:
             arm.generator.name,
             {request.messages: text for request, text in zip(requests, texts, strict=True)},
         )
-        cost = {"first_s": None, "seconds": round(seconds, 4), "peak_mib": peak.mib()}
+        cost = {"first_s": None, "seconds": round(seconds, 4), **peak.to_json()}
         records = []
         for asking in members:
             recorder = Recorder(replay)
@@ -250,22 +250,39 @@ def _refuser(answer: Answer) -> str:
 
 
 class PeakMemory:
-    """The process's largest resident memory since this was made; where the system cannot say, since it began."""
+    """The process's largest resident memory since this was made; where the system cannot say, since it began.
+
+    Beside it, where CUDA is in use, the most that torch had allocated on the current device since this was made.
+    """
 
     def __init__(self) -> None:
+        self._cuda = _cuda_in_use()
+        if self._cuda is not None:
+            self._cuda.reset_peak_memory_stats()
         if sys.platform == "linux":
             try:
                 Path("/proc/self/clear_refs").write_text("5", "utf-8")
             except OSError:
                 return
 
-    def mib(self) -> float:
-        """Returns the peak in MiB."""
-        if sys.platform == "linux":
-            for line in Path("/proc/self/status").read_text("utf-8").splitlines():
-                if line.startswith("VmHWM:"):
-                    return round(int(line.split()[1]) / 1024, 1)
-        import resource
+    def to_json(self) -> dict[str, float | None]:
+        """Returns the peaks in MiB: `peak_mib` of the process, `cuda_peak_mib` or None without CUDA."""
+        on_cuda = None if self._cuda is None else round(self._cuda.max_memory_allocated() / 2**20, 1)
+        return {"peak_mib": _resident_peak(), "cuda_peak_mib": on_cuda}
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
+
+def _cuda_in_use() -> Any:
+    """`torch.cuda` if a model has been loaded to a GPU; torch is never imported for this."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+
+
+def _resident_peak() -> float:
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text("utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) / 1024, 1)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

@@ -2,7 +2,7 @@
 
 - recall: share of sentences that carry a marker and that their cited examples, taken together, support;
 - precision: share of markers that matter: the sentence is supported, and either the example alone supports it, or
-  the other cited examples without it do not;
+  the other cited examples without it do not; 0 for an answer with sentences and no markers;
 - support: share of sentences that the examples shown support, whether cited or not;
 - invalid: share of the markers written that name no example. They never reach a reader.
 """

@@ -14,7 +14,7 @@ from data.errors import InputError
 from data.settings import hint
 from rag.evaluation.config import PROTOCOLS
 from rag.evaluation.scoring import METRICS
-from rag.evaluation.statistics import Interval, bootstrap_mean, permutation_p
+from rag.evaluation.statistics import Interval, bootstrap_mean, holm, permutation_p
 
 _RULE = re.compile(
     r"\s*(?P<arm>[\w+-]+)\.(?:(?P<protocol>\w+)\.)?(?P<metric>\w+)\s+(?P<way>drops|rises)\s+(?P<by>\d*\.?\d+)\s*"
@@ -31,8 +31,9 @@ class Change(NamedTuple):
         before: Mean in the first report, over the questions that both hold.
         after: Mean in the second.
         difference: Second less first, with its interval.
-        p: p-value of the difference.
+        p: p-value of the difference; None where there are too few groups for an interval, and so for a test.
         questions: Questions compared.
+        p_holm: The same, adjusted by Holm for all changes measured beside this one; None of a change measured alone.
     """
 
     arm: str
@@ -41,8 +42,9 @@ class Change(NamedTuple):
     before: float
     after: float
     difference: Interval
-    p: float
+    p: float | None
     questions: int
+    p_holm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +129,19 @@ def check_comparable(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
 def compare(
     before: Mapping[str, Any], after: Mapping[str, Any], metrics: Sequence[str] = ("cosine", "recall_1", "support")
 ) -> list[Change]:
-    """Compares the arms that both reports have, by protocol and over all protocols."""
+    """Compares the arms that both reports have, by protocol and over all protocols.
+
+    Returns:
+        Changes; p-values are adjusted by Holm over all of them that were tested.
+    """
     changes = []
     for arm in before["arms"]:
         if arm in after["arms"]:
             for protocol in ("", *before["protocols"]):
                 found = (measure_change(before, after, arm, protocol, metric) for metric in metrics)
                 changes += [change for change in found if change is not None]
-    return changes
+    adjusted = iter(holm([change.p for change in changes if change.p is not None]))
+    return [change if change.p is None else change._replace(p_holm=next(adjusted)) for change in changes]
 
 
 def apply_rule(rule: Rule, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, bool]:
@@ -169,6 +176,6 @@ def measure_change(
     firsts = np.array([pair[0] for pair in pairs])
     seconds = np.array([pair[1] for pair in pairs])
     clusters = [pair[2] for pair in pairs]
-    difference = bootstrap_mean(seconds - firsts, clusters=clusters)
-    p = permutation_p(seconds - firsts, clusters=clusters)
+    difference = bootstrap_mean(seconds - firsts, clusters=clusters).told_of(clusters)
+    p = None if difference.low is None else permutation_p(seconds - firsts, clusters=clusters)
     return Change(arm, protocol, metric, float(firsts.mean()), float(seconds.mean()), difference, p, len(pairs))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rag.evaluation.scoring import METRICS
+from rag.evaluation.statistics import LEAST_CLUSTERS
 
 Json = dict[str, Any]
 _SHOWN_DIFFERENCES = ("cosine", "rouge_l", "chrf", "recall_1")
@@ -23,11 +24,16 @@ def render_markdown(report: Json) -> str:
         "Paired by question; intervals by bootstrap over groups, p by sign flips of groups, adjusted by Holm within "
         "each protocol and metric.",
         _differences(report),
+        *_categories(report),
         "## Coverage",
-        "Mean cosine when only the surer half of the questions is answered, and when all are.",
+        "Mean cosine when only the surer half of the questions is answered, and when all are. Of answers that are "
+        "equally sure at the border each counts in part. Of an arm asked with several seeds every answer counts by "
+        "itself, here and under Refusing; its scores above are means over the seeds.",
         _coverage(report),
+        *_curve(report, "unseen"),
         "## Refusing",
-        _abstention(report),
+        _refused(report),
+        *_auroc(report),
         "## Cost",
         _cost(report),
     ]
@@ -45,7 +51,8 @@ def _heading(report: Json) -> str:
     return (
         f"Settings {report['config_digest']}; prompts of version {report['prompt']['version']}; {files}.\n\n"
         f"Cosine: mean over the references, each clipped at 0, by {encoder['name']}.{warning} "
-        f"chrF++ and ROUGE-L over Kiwi morphemes, the best reference counting. Brackets are 95% intervals."
+        f"chrF++ and ROUGE-L over Kiwi morphemes, the best reference counting. Brackets are 95% intervals by bootstrap "
+        f"over groups; of fewer than {LEAST_CLUSTERS} groups none is given."
     )
 
 
@@ -95,36 +102,76 @@ def _differences(report: Json) -> str:
     return _table(("protocol", "metric", "difference", "value", "p (Holm)"), rows) if rows else ""
 
 
+def _categories(report: Json) -> Iterable[str]:
+    entries = [entry for entry in report["category_differences"] if entry["arm"] == report["main"]]
+    if entries:
+        yield f"### {report['main']} − {report['against']} by category, cosine"
+        yield (
+            f"p adjusted by Holm within each protocol. Categories of fewer than {LEAST_CLUSTERS} groups have neither "
+            "interval nor p."
+        )
+        rows = [
+            [
+                entry["protocol"],
+                entry["category"],
+                str(entry["questions"]),
+                _value(entry, signed=True),
+                _p(entry["p_holm"]),
+            ]
+            for entry in entries
+        ]
+        yield _table(("protocol", "category", "questions", "difference", "p (Holm)"), rows)
+
+
 def _coverage(report: Json) -> str:
     rows = [
-        [protocol, arm, _value(entry["at_half"]), f"{entry['points'][-1][1]:.3f}"]
+        [protocol, arm, _value(_at(entry, 0.5)), _value(_at(entry, 1.0))]
         for arm, protocols in report["coverage"].items()
         for protocol, entry in protocols.items()
     ]
     return _table(("protocol", "arm", "at 50% coverage", "at 100%"), rows) if rows else ""
 
 
-def _abstention(report: Json) -> str:
-    rows = []
-    for arm, entry in report["abstention"].items():
-        told = ", ".join(f"{name} {value:.3f}" for name, value in entry["auroc"].items()) or "–"
-        for protocol, shares in entry["protocols"].items():
-            rows.append(
-                [
-                    arm,
-                    protocol,
-                    _share(shares["refused_by_threshold"]),
-                    _share(shares["refused_by_model"]),
-                    _share(shares["empty"]),
-                    told,
-                ]
-            )
-    head = ("arm", "protocol", "below the threshold", "refused by the model", "empty", "AUROC against answerable")
-    return _table(head, rows)
+def _curve(report: Json, protocol: str) -> Iterable[str]:
+    curves = {arm: entry[protocol]["at"] for arm, entry in report["coverage"].items() if protocol in entry}
+    if curves:
+        yield f"### The whole curve of {protocol}"
+        yield "Mean cosine of the surest share of the questions."
+        rows = [[f"{points[0]['coverage']:.0%}", *map(_value, points)] for points in zip(*curves.values(), strict=True)]
+        yield _table(("coverage", *curves), rows)
+
+
+def _at(entry: Json, coverage: float) -> Json:
+    found: Json = next(point for point in entry["at"] if point["coverage"] == coverage)
+    return found
+
+
+def _refused(report: Json) -> str:
+    rows = [
+        [arm, protocol, *(_share(shares[by]) for by in ("refused_by_threshold", "refused_by_model", "empty"))]
+        for arm, entry in report["abstention"].items()
+        for protocol, shares in entry["protocols"].items()
+    ]
+    return _table(("arm", "protocol", "below the threshold", "refused by the model", "empty"), rows)
+
+
+def _auroc(report: Json) -> Iterable[str]:
+    rows = [
+        [arm, " + ".join(entry["positives"]), protocol, _value(value)]
+        for arm, entry in report["abstention"].items()
+        for protocol, value in entry["auroc"].items()
+    ]
+    if rows:
+        yield (
+            "AUROC: how often a question that the base answers is surer than one it should refuse. Positives are the "
+            "questions of all protocols named, pooled."
+        )
+        yield _table(("arm", "positives", "negatives", "AUROC"), rows)
 
 
 def _cost(report: Json) -> str:
     timings = report["timings"]
+    on_cuda = any(entry["cuda_peak_mib"] is not None for entry in timings["arms"].values())
     rows = [
         [
             arm,
@@ -133,15 +180,17 @@ def _cost(report: Json) -> str:
             f"{entry['seconds_p95']:.2f}",
             _number(entry["first_text_median"]),
             _number(entry["tokens_per_second"]),
-            f"{entry['peak_memory_mib']:,.0f}",
+            f"{entry['process_peak_mib']:,.0f}",
+            *([_whole(entry["cuda_peak_mib"])] if on_cuda else ()),
         ]
         for arm, entry in timings["arms"].items()
     ]
     machine = timings["environment"]
+    head = ("arm", "batch", "s (median)", "s (p95)", "first text, s", "tokens/s")
     return (
         f"{machine['cpus']} CPUs, load {machine['load_1m']}; generation alone, as measured when each answer was "
-        "computed.\n\n"
-        + _table(("arm", "batch", "s (median)", "s (p95)", "first text, s", "tokens/s", "peak memory, MiB"), rows)
+        "computed. Memory is the peak of the whole process while the arm answered, with what was loaded before.\n\n"
+        + _table((*head, "process peak, MiB", *(("CUDA peak, MiB",) if on_cuda else ())), rows)
     )
 
 
@@ -154,17 +203,27 @@ def _value(entry: Json | None, *, signed: bool = False) -> str:
     if entry is None:
         return "–"
     digits = 1 if abs(entry["value"]) >= 10 else 3
-    sign = "+" if signed else ""
-    return f"{entry['value']:{sign}.{digits}f} [{entry['low']:{sign}.{digits}f}, {entry['high']:{sign}.{digits}f}]"
+    return _told(entry, f"{'+' if signed else ''}.{digits}f")
 
 
-def _p(value: float) -> str:
+def _share(entry: Json | None) -> str:
+    return "–" if entry is None else _told(entry, ".0%")
+
+
+def _told(entry: Json, spec: str) -> str:
+    value = format(entry["value"], spec)
+    return value if entry["low"] is None else f"{value} [{entry['low']:{spec}}, {entry['high']:{spec}}]"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
+
+
+def _whole(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"

@@ -9,6 +9,7 @@ from data.catalog import message
 from index.charts import Estimate, histogram, intervals, lines, scatter
 from index.page_parts import document, table, tiles
 from rag.evaluation.scoring import METRICS
+from rag.evaluation.statistics import LEAST_CLUSTERS
 
 Json = dict[str, Any]
 
@@ -95,7 +96,8 @@ def _differences(report: Json) -> list[str]:
             if entry["against"] == report["against"]:
                 found.append(Estimate(entry["arm"], entry["value"], entry["low"], entry["high"]))
             elif entry["arm"] == report["against"]:
-                found.append(Estimate(entry["against"], -entry["value"], -entry["high"], -entry["low"]))
+                low, high = (None if end is None else -end for end in (entry["high"], entry["low"]))
+                found.append(Estimate(entry["against"], -entry["value"], low, high))
         if found:
             plots.append(intervals(_protocol(protocol), found, zero=True))
     return plots
@@ -131,9 +133,10 @@ def _coverage(report: Json) -> list[str]:
 def _similarity(report: Json) -> list[str]:
     main = report["main"]
     points = [
-        (item["confidence"][main], item["scores"][main]["cosine"], f"{_protocol(item['protocol'])}: {item['question']}")
+        (drawn["confidence"], drawn["cosine"], f"{_protocol(item['protocol'])}: {item['question']}")
         for item in report["questions"]
-        if item["confidence"].get(main) is not None and "cosine" in item["scores"].get(main, {})
+        for drawn in item["draws"].get(main, ())
+        if drawn["confidence"] is not None and drawn["cosine"] is not None
     ]
     if not points:
         return []
@@ -168,7 +171,8 @@ def _latency(report: Json) -> list[str]:
 
 
 def _means(report: Json) -> str:
-    parts = [f"<h2>{escape(_text('means'))}</h2>"]
+    note = _text("few_groups", least=LEAST_CLUSTERS)
+    parts = [f"<h2>{escape(_text('means'))}</h2><p class='soft'>{escape(note)}</p>"]
     for protocol in report["protocols"]:
         arms = [arm for arm in report["means"] if protocol in report["means"][arm]]
         rows = []
@@ -191,29 +195,38 @@ def _abstention(report: Json) -> str:
         for protocol, shares in entry["protocols"].items()
     ]
     told = [
-        [arm, _text("auroc", protocol=_protocol(protocol)), f"{value:.3f}"]
+        [arm, " + ".join(map(_protocol, entry["positives"])), _protocol(protocol), _value(value)]
         for arm, entry in report["abstention"].items()
         for protocol, value in entry["auroc"].items()
     ]
     head = (_text("arm"), _text("protocol"), _text("refused_threshold"), _text("refused_model"))
     found = f"<h2>{escape(_text('abstention'))}</h2>{table(head, rows, numbers=2)}"
-    return found + (table((_text("arm"), _text("metric"), _text("value")), told, numbers=1) if told else "")
+    if told:
+        names = (_text("arm"), _text("positives"), _text("negatives"), "AUROC")
+        found += f"<p class='soft'>{escape(_text('pooled'))}</p>{table(names, told, numbers=1)}"
+    return found
 
 
 def _cost(report: Json) -> str:
+    arms = report["timings"]["arms"]
+    on_cuda = any(entry["cuda_peak_mib"] is not None for entry in arms.values())
     rows = [
         [
             arm,
             f"{entry['seconds_median']:.2f}",
             f"{entry['seconds_p95']:.2f}",
-            "–" if entry["first_text_median"] is None else f"{entry['first_text_median']:.2f}",
-            "–" if entry["tokens_per_second"] is None else f"{entry['tokens_per_second']:.1f}",
-            f"{entry['peak_memory_mib']:,.0f}",
+            _number(entry["first_text_median"], 2),
+            _number(entry["tokens_per_second"], 1),
+            _number(entry["process_peak_mib"], 0),
+            *([_number(entry["cuda_peak_mib"], 0)] if on_cuda else ()),
         ]
-        for arm, entry in report["timings"]["arms"].items()
+        for arm, entry in arms.items()
     ]
-    head = [_text(key) for key in ("arm", "seconds", "seconds_p95", "first_text", "tokens_per_second", "memory")]
-    return f"<h2>{escape(_text('cost'))}</h2>{table(head, rows, numbers=5)}"
+    keys = ["arm", "seconds", "seconds_p95", "first_text", "tokens_per_second", "memory"]
+    keys += ["memory_cuda"] if on_cuda else []
+    note = f"<p class='soft'>{escape(_text('memory_note'))}</p>"
+    head = [_text(key) for key in keys]
+    return f"<h2>{escape(_text('cost'))}</h2>{note}{table(head, rows, numbers=len(head) - 1)}"
 
 
 def _cases(report: Json, side: str) -> str:
@@ -227,7 +240,7 @@ def _cases(report: Json, side: str) -> str:
         item = by_id[line["question"]]
         rows = [[_text("reference"), "", item["references"][0]]]
         for arm, answer in item["answers"].items():
-            rows.append([arm, f"{item['scores'][arm]['cosine']:.3f}", answer])
+            rows.append([arm, f"{item['draws'][arm][0]['cosine']:.3f}", answer])
         told = f"{line['gain']:+.3f} · {_protocol(item['protocol'])} · {item['question']}"
         parts.append(
             f"<details><summary>{escape(told)}</summary>"
@@ -239,9 +252,17 @@ def _cases(report: Json, side: str) -> str:
 def _value(entry: Json | None) -> str:
     if not entry:
         return "–"
-    digits = 1 if abs(entry["value"]) >= 10 else 3
-    return f"{entry['value']:.{digits}f} [{entry['low']:.{digits}f}, {entry['high']:.{digits}f}]"
+    return _told(entry, f".{1 if abs(entry['value']) >= 10 else 3}f")
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
+def _share(entry: Json | None) -> str:
+    return "–" if entry is None else _told(entry, ".0%")
+
+
+def _told(entry: Json, spec: str) -> str:
+    value = format(entry["value"], spec)
+    return value if entry["low"] is None else f"{value} [{entry['low']:{spec}}, {entry['high']:{spec}}]"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"

@@ -1,8 +1,15 @@
-"""From scores to results: means with intervals, paired differences with p-values, refusals, curves, cases."""
+"""From scores to results: means with intervals, paired differences with p-values, refusals, curves, cases.
+
+An arm with something random is asked every question with several seeds. Means and differences take the mean over them,
+question by question; refusals and curves, which set a confidence beside the score of the same answer, take every answer
+as a line of its own, tied to the others of its group; cases show the first answer and its own score.
+
+An interval of fewer groups than `LEAST_CLUSTERS` is not told (its ends are null), nor is such a difference tested.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,11 +17,11 @@ from rag.evaluation.answering import Asking
 from rag.evaluation.config import PROTOCOLS, StatisticsSettings
 from rag.evaluation.journal import Record
 from rag.evaluation.protocols import ANSWERABLE, UNANSWERABLE, AskedQuestion
-from rag.evaluation.scoring import METRICS, QUALITY, RETRIEVAL, Scores
+from rag.evaluation.scoring import METRICS, QUALITY, RETRIEVAL, DrawnScores, Scores, mean_scores
 from rag.evaluation.statistics import (
     Floats,
     Interval,
-    auroc,
+    bootstrap_auroc,
     bootstrap_mean,
     bootstrap_quality_at,
     coverage_curve,
@@ -23,7 +30,6 @@ from rag.evaluation.statistics import (
 )
 
 Json = dict[str, Any]
-AllScores = Mapping[str, Mapping[str, Scores]]
 
 COMPARED = (*QUALITY, *RETRIEVAL[:1], "mrr", "citation_recall", "support")
 """Metrics of which differences between arms are tested."""
@@ -31,19 +37,35 @@ COMPARED = (*QUALITY, *RETRIEVAL[:1], "mrr", "citation_recall", "support")
 CURVE_POINTS = 200
 """Points kept of a curve at most."""
 
+COVERAGES = tuple(tenth / 10 for tenth in range(1, 11))
+"""Coverages at which a curve is told with its intervals."""
+
+
+class _Line(NamedTuple):
+    """One answer: its question, what was recorded of it, its own scores."""
+
+    item: AskedQuestion
+    record: Record
+    scores: Scores
+
 
 class Results:
     """Computes every part of a report from the scores of all questions.
 
     Attributes:
         protocols: The protocols asked, in order.
+        scores: Scores by arm and question id, the mean over the seeds.
     """
 
     def __init__(
-        self, questions: Sequence[AskedQuestion], scores: AllScores, settings: StatisticsSettings, against: str
+        self, questions: Sequence[AskedQuestion], drawn: DrawnScores, settings: StatisticsSettings, against: str
     ) -> None:
         self._by_id = {item.id: item for item in questions}
-        self._scores = scores
+        self._drawn = drawn
+        self.scores: dict[str, dict[str, Scores]] = {
+            arm: {name: mean_scores(scores) for name, scores in of_question.items()}
+            for arm, of_question in drawn.items()
+        }
         self._settings = settings
         self._against = against
         self.protocols = [name for name in PROTOCOLS if any(item.protocol == name for item in questions)]
@@ -51,7 +73,7 @@ class Results:
     def means(self) -> Json:
         """Returns means with intervals: arm, protocol, metric; the same by category for the quality metrics."""
         found: Json = {}
-        for arm in self._scores:
+        for arm in self.scores:
             found[arm] = {}
             for protocol in self.protocols:
                 asked = self._asked(arm, protocol)
@@ -77,12 +99,11 @@ class Results:
         for protocol in self.protocols:
             for metric in COMPARED:
                 family = []
-                for first, second in combinations(self._scores, 2):
+                for first, second in combinations(self.scores, 2):
                     entry = self._difference(second, first, metric, protocol)
                     if entry:
                         family.append({"protocol": protocol, "category": "", "metric": metric, **entry})
-                adjusted = holm([entry["p"] for entry in family])
-                found += [{**entry, "p_holm": round(p, 6)} for entry, p in zip(family, adjusted, strict=True)]
+                found += _adjusted(family)
         return found
 
     def category_differences(self) -> list[Json]:
@@ -90,68 +111,73 @@ class Results:
         found: list[Json] = []
         for protocol in self.protocols:
             of_protocol = {item.category for item in self._by_id.values() if item.protocol == protocol} - {""}
-            for arm in self._scores:
+            for arm in self.scores:
                 family = []
                 for category in sorted(of_protocol) if arm != self._against else ():
                     entry = self._difference(arm, self._against, "cosine", protocol, category)
                     if entry:
                         family.append({"protocol": protocol, "category": category, "metric": "cosine", **entry})
-                adjusted = holm([entry["p"] for entry in family])
-                found += [{**entry, "p_holm": round(p, 6)} for entry, p in zip(family, adjusted, strict=True)]
+                found += _adjusted(family)
         return found
 
     def abstention(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
         """Returns how well each arm's confidence tells answerable questions from others, and what is refused.
 
         `refused_by_threshold` is what the base's own threshold would refuse, `refused_by_model` what the generator
-        itself declined to answer, `empty` where it said nothing.
+        itself declined to answer, `empty` where it said nothing. Positives of the AUROC are the questions of all
+        `ANSWERABLE` protocols together, counted by protocol in `positives`; negatives those of one unanswerable one.
         """
         found: Json = {}
-        for arm, records in _first_draws(askings, answers).items():
-            confidence = {name: record["confidence"] for name, record in records.items()}
-            entry: Json = {"protocols": {}, "auroc": {}}
+        for arm, lines in self._lines(askings, answers).items():
+            entry: Json = {"protocols": {}, "positives": {}, "auroc": {}}
             for protocol in self.protocols:
-                asked = [name for name in records if self._by_id[name].protocol == protocol]
+                asked = [line for line in lines if line.item.protocol == protocol]
                 if asked:
                     entry["protocols"][protocol] = {
-                        "questions": len(asked),
-                        "refused_by_threshold": _share([records[name]["below_threshold"] for name in asked]),
-                        "refused_by_model": _share([records[name]["refused_by"] == "model" for name in asked]),
-                        "empty": _share([records[name]["refused_by"] == "empty" for name in asked]),
+                        "questions": len({line.item.id for line in asked}),
+                        "refused_by_threshold": self._share(asked, [line.record["below_threshold"] for line in asked]),
+                        "refused_by_model": self._share(
+                            asked, [line.record["refused_by"] == "model" for line in asked]
+                        ),
+                        "empty": self._share(asked, [line.record["refused_by"] == "empty" for line in asked]),
                     }
-            if all(value is not None for value in confidence.values()):
-                real = [confidence[name] for name in records if self._by_id[name].protocol in ANSWERABLE]
-                for protocol in UNANSWERABLE:
-                    other = [confidence[name] for name in records if self._by_id[name].protocol == protocol]
-                    if real and other:
-                        entry["auroc"][protocol] = round(auroc(np.array(real), np.array(other)), 6)
+            sure = [line for line in lines if line.record["confidence"] is not None]
+            real = [line for line in sure if line.item.protocol in ANSWERABLE]
+            for protocol in ANSWERABLE:
+                if questions := {line.item.id for line in real if line.item.protocol == protocol}:
+                    entry["positives"][protocol] = len(questions)
+            for protocol in UNANSWERABLE:
+                other = [line for line in sure if line.item.protocol == protocol]
+                if real and other:
+                    entry["auroc"][protocol] = _interval(self._auroc(real, other))
             found[arm] = entry
         return found
 
     def curves(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
-        """Returns cosine against coverage by arm and protocol, and its value with an interval at half coverage.
+        """Returns cosine against coverage by arm and protocol, and its values with intervals at `COVERAGES`.
 
         A question that was not answered counts as the least sure of all.
         """
         found: Json = {}
-        for arm, records in _first_draws(askings, answers).items():
+        for arm, lines in self._lines(askings, answers).items():
             for protocol in self.protocols:
                 asked = [
-                    name
-                    for name, record in records.items()
-                    if self._by_id[name].protocol == protocol
-                    and record["confidence"] is not None
-                    and "cosine" in self._scores[arm][name]
+                    line
+                    for line in lines
+                    if line.item.protocol == protocol
+                    and line.record["confidence"] is not None
+                    and "cosine" in line.scores
                 ]
                 if not asked:
                     continue
-                sure = np.array([-1.0 if records[name]["abstained"] else records[name]["confidence"] for name in asked])
-                quality = np.array([self._scores[arm][name]["cosine"] for name in asked])
-                half = bootstrap_quality_at(
+                sure = np.array([_confidence(line.record) for line in asked])
+                quality = np.array([line.scores["cosine"] for line in asked])
+                clusters = _clusters(asked)
+                told = bootstrap_quality_at(
                     sure,
                     quality,
-                    0.5,
-                    clusters=[self._by_id[name].cluster for name in asked],
+                    COVERAGES,
+                    clusters=clusters,
                     samples=self._settings.bootstrap,
                     seed=self._settings.seed,
                 )
@@ -160,66 +186,116 @@ class Results:
                 if kept[-1] != curve[-1]:
                     kept.append(curve[-1])
                 found.setdefault(arm, {})[protocol] = {
-                    "at_half": _interval(half),
+                    "at": [
+                        {"coverage": coverage, **_interval(interval.told_of(clusters))}
+                        for coverage, interval in zip(COVERAGES, told, strict=True)
+                    ],
                     "points": [[round(value, 6) for value in point] for point in kept],
                 }
         return found
 
+    def draws(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> dict[str, dict[str, list[Json]]]:
+        """Returns confidence and cosine of every answer, null where there is none: question id, arm, seed."""
+        found: dict[str, dict[str, list[Json]]] = {}
+        for arm, lines in self._lines(askings, answers).items():
+            for line in lines:
+                drawn = {"confidence": line.record["confidence"], "cosine": line.scores.get("cosine")}
+                found.setdefault(line.item.id, {}).setdefault(arm, []).append(drawn)
+        return found
+
     def cases(self, main: str, count: int) -> dict[str, list[Json]]:
-        """Returns the questions on which the main arm gains and loses most against the reference arm, by cosine."""
-        ours, theirs = self._scores[main], self._scores[self._against]
-        both = [name for name in ours if name in theirs and "cosine" in ours[name] and "cosine" in theirs[name]]
-        if main == self._against:
-            gains = {name: ours[name]["cosine"] for name in both}
-        else:
-            gains = {name: ours[name]["cosine"] - theirs[name]["cosine"] for name in both}
-        ordered = sorted(both, key=lambda name: (-gains[name], name))
+        """Returns the questions on which the main arm gains and loses most against the reference arm, by cosine.
+
+        Compares the first answer of both, which is the one shown. No question is among the best and the worst.
+        """
+        ours = self._first(main)
+        theirs = dict.fromkeys(ours, 0.0) if main == self._against else self._first(self._against)
+        gains = {name: ours[name] - theirs[name] for name in ours if name in theirs}
+        ordered = sorted(gains, key=lambda name: (-gains[name], name))
         lines = [{"question": name, "gain": round(gains[name], 6)} for name in ordered]
-        return {"best": lines[:count], "worst": lines[::-1][:count]}
+        best = lines[: min(count, -(-len(lines) // 2))]
+        return {"best": best, "worst": lines[len(best) :][::-1][:count]}
+
+    def _first(self, arm: str) -> dict[str, float]:
+        """Cosine of the first answer to each question that has one."""
+        return {name: drawn[0]["cosine"] for name, drawn in self._drawn[arm].items() if "cosine" in drawn[0]}
+
+    def _lines(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> dict[str, list[_Line]]:
+        """Every answer by arm, in the order asked."""
+        scores = {(arm, name): iter(drawn) for arm, of in self._drawn.items() for name, drawn in of.items()}
+        found: dict[str, list[_Line]] = {}
+        for asking in askings:
+            arm = asking.arm.settings.name
+            line = _Line(asking.item, answers[asking.key], next(scores[arm, asking.item.id]))
+            found.setdefault(arm, []).append(line)
+        return found
+
+    def _share(self, lines: Sequence[_Line], values: Sequence[bool | None]) -> Json | None:
+        """Share of the answers for which a value is true, among those for which it is known."""
+        known = [(line, value) for line, value in zip(lines, values, strict=True) if value is not None]
+        if not known:
+            return None
+        shares = np.array([float(value) for _, value in known])
+        return _interval(self._bootstrap(shares, _clusters([line for line, _ in known])))
+
+    def _auroc(self, real: Sequence[_Line], other: Sequence[_Line]) -> Interval:
+        ours, theirs = _clusters(real), _clusters(other)
+        return bootstrap_auroc(
+            np.array([line.record["confidence"] for line in real]),
+            np.array([line.record["confidence"] for line in other]),
+            positive_clusters=ours,
+            negative_clusters=theirs,
+            samples=self._settings.bootstrap,
+            seed=self._settings.seed,
+        ).told_of(ours, theirs)
 
     def _asked(self, arm: str, protocol: str, category: str = "") -> list[str]:
         return [
             name
-            for name in self._scores[arm]
+            for name in self.scores[arm]
             if self._by_id[name].protocol == protocol and category in ("", self._by_id[name].category)
         ]
 
     def _metrics(self, arm: str, asked: Sequence[str], metrics: Sequence[str]) -> Json:
         found: Json = {}
         for metric in metrics:
-            having = [name for name in asked if metric in self._scores[arm][name]]
+            having = [name for name in asked if metric in self.scores[arm][name]]
             if having:
-                values = np.array([self._scores[arm][name][metric] for name in having])
-                found[metric] = {**_interval(self._bootstrap(values, having)), "questions": len(having)}
+                values = np.array([self.scores[arm][name][metric] for name in having])
+                found[metric] = {**_interval(self._bootstrap(values, self._clusters(having))), "questions": len(having)}
         return found
 
     def _difference(self, arm: str, other: str, metric: str, protocol: str, category: str = "") -> Json | None:
-        ours, theirs = self._scores[arm], self._scores[other]
+        ours, theirs = self.scores[arm], self.scores[other]
         both = [
             name
             for name in self._asked(arm, protocol, category)
             if metric in ours[name] and metric in theirs.get(name, {})
         ]
-        if len(both) < 2:
+        if not both:
             return None
         values = np.array([ours[name][metric] - theirs[name][metric] for name in both])
-        clusters = [self._by_id[name].cluster for name in both]
-        p = permutation_p(values, clusters=clusters, flips=self._settings.permutations, seed=self._settings.seed)
-        return {
-            "arm": arm,
-            "against": other,
-            "questions": len(both),
-            **_interval(self._bootstrap(values, both)),
-            "p": round(p, 6),
-        }
+        clusters = self._clusters(both)
+        interval = self._bootstrap(values, clusters)
+        p = None
+        if interval.low is not None:
+            flips, seed = self._settings.permutations, self._settings.seed
+            p = round(permutation_p(values, clusters=clusters, flips=flips, seed=seed), 6)
+        return {"arm": arm, "against": other, "questions": len(both), **_interval(interval), "p": p}
 
-    def _bootstrap(self, values: Floats, asked: Sequence[str]) -> Interval:
-        clusters = [self._by_id[name].cluster for name in asked]
-        return bootstrap_mean(values, clusters=clusters, samples=self._settings.bootstrap, seed=self._settings.seed)
+    def _clusters(self, asked: Sequence[str]) -> list[str]:
+        return [self._by_id[name].cluster for name in asked]
+
+    def _bootstrap(self, values: Floats, clusters: Sequence[str]) -> Interval:
+        drawn = bootstrap_mean(values, clusters=clusters, samples=self._settings.bootstrap, seed=self._settings.seed)
+        return drawn.told_of(clusters)
 
 
 def timings(askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
-    """Returns what each arm's answers took when they were computed; batched answers share their time evenly."""
+    """Returns what each arm's answers took when they were computed; batched answers share their time evenly.
+
+    Peaks of memory are those of the whole process while the arm answered: models of other arms that stay loaded count.
+    """
     found: Json = {}
     of_arm: dict[str, list[Asking]] = {}
     for asking in askings:
@@ -229,6 +305,7 @@ def timings(askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
         costs = [record["cost"] for record in records]
         seconds = np.array([cost["seconds"] for cost in costs])
         first = [cost["first_s"] for cost in costs if cost["first_s"] is not None]
+        on_cuda = [cost["cuda_peak_mib"] for cost in costs if cost.get("cuda_peak_mib") is not None]
         tokens = [record["tokens"] for record in records if record["tokens"] is not None]
         found[arm] = {
             "answers": len(records),
@@ -238,24 +315,26 @@ def timings(askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
             "seconds_total": round(float(seconds.sum()), 2),
             "first_text_median": round(float(np.median(first)), 4) if first else None,
             "tokens_per_second": round(sum(tokens) / float(seconds.sum()), 1) if tokens and seconds.sum() else None,
-            "peak_memory_mib": max(cost["peak_mib"] for cost in costs),
+            "process_peak_mib": max(cost["peak_mib"] for cost in costs),
+            "cuda_peak_mib": max(on_cuda) if on_cuda else None,
             "seconds": [round(float(value), 3) for value in seconds],
         }
     return found
 
 
-def _first_draws(askings: Sequence[Asking], answers: Mapping[str, Record]) -> dict[str, dict[str, Record]]:
-    """Returns records by arm and question id, the first seed's where there are several."""
-    found: dict[str, dict[str, Record]] = {}
-    for asking in askings:
-        found.setdefault(asking.arm.settings.name, {}).setdefault(asking.item.id, answers[asking.key])
-    return found
+def _adjusted(family: Sequence[Json]) -> list[Json]:
+    """Adds the p-values adjusted by Holm; what was not tested is none of the family."""
+    adjusted = iter(holm([entry["p"] for entry in family if entry["p"] is not None]))
+    return [{**entry, "p_holm": None if entry["p"] is None else round(next(adjusted), 6)} for entry in family]
+
+
+def _confidence(record: Record) -> float:
+    return -1.0 if record["abstained"] else float(record["confidence"])
+
+
+def _clusters(lines: Sequence[_Line]) -> list[str]:
+    return [line.item.cluster for line in lines]
 
 
 def _interval(interval: Interval) -> Json:
-    return {"value": round(interval.value, 6), "low": round(interval.low, 6), "high": round(interval.high, 6)}
-
-
-def _share(values: Sequence[bool | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(sum(known) / len(known), 6) if known else None
+    return {name: None if value is None else round(value, 6) for name, value in interval._asdict().items()}

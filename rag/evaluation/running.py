@@ -20,11 +20,11 @@ from rag.evaluation.journal import AnswerJournal
 from rag.evaluation.metric_encoders import MetricEncoder, make_metric_encoder
 from rag.evaluation.protocols import QuestionSet, draw_questions
 from rag.evaluation.results import Results, timings
-from rag.evaluation.scoring import Scorer, score_all
+from rag.evaluation.scoring import DrawnScores, Scorer, score_all
 from rag.evaluation.text_metrics import chrf_signature
 from rag.pipeline import ANSWERING_VERSION
 
-SCHEMA = "dobae.evaluation/1"
+SCHEMA = "dobae.evaluation/2"
 CACHE = "cache"
 JOURNAL = "answers.jsonl"
 PACKAGES = ("faiss-cpu", "bm25s", "kiwipiepy", "numpy", "rouge-score", "sacrebleu", "torch", "transformers", "peft")
@@ -113,10 +113,11 @@ def _report(
     askings: list[Asking],
     journal: AnswerJournal,
     metric: MetricEncoder,
-    scores: dict[str, dict[str, dict[str, float]]],
+    scores: DrawnScores,
 ) -> dict[str, Any]:
     results = Results(questions.questions, scores, config.statistics, config.against)
     cases = results.cases(config.main, config.report.cases)
+    draws = results.draws(askings, journal.answers)
     shown = {line["question"] for side in cases.values() for line in side}
     first: dict[tuple[str, str], str] = {}
     for asking in askings:
@@ -182,10 +183,10 @@ def _report(
                 "category": item.category,
                 "targets": list(item.targets),
                 "cluster": item.cluster,
-                "scores": {arm: of_question[item.id] for arm, of_question in scores.items() if item.id in of_question},
-                "confidence": {
-                    arm: journal.answers[first[item.id, arm]]["confidence"] for arm in scores if (item.id, arm) in first
+                "scores": {
+                    arm: of_question[item.id] for arm, of_question in results.scores.items() if item.id in of_question
                 },
+                "draws": draws.get(item.id, {}),
             }
             | (
                 {

@@ -18,6 +18,9 @@ from rag.evaluation.text_metrics import chrf, distinct, longest_repeat, rouge_l
 Scores = dict[str, float]
 """Score by metric; a metric that does not apply is absent."""
 
+DrawnScores = dict[str, dict[str, list[Scores]]]
+"""Scores by arm and question id, one for each seed the question was asked with."""
+
 QUALITY = ("cosine", "rouge_l", "chrf")
 RETRIEVAL = ("recall_1", "recall_3", "recall_5", "mrr", "ndcg_10")
 CITATIONS = ("citation_recall", "citation_precision", "support", "invalid_markers")
@@ -73,8 +76,8 @@ def score_all(
     *,
     encoding: Progress | None = None,
     progress: Progress | None = None,
-) -> dict[str, dict[str, Scores]]:
-    """Scores everything; an arm asked with several seeds gets the mean over them.
+) -> DrawnScores:
+    """Scores everything.
 
     Args:
         askings: Everything that was asked.
@@ -84,12 +87,12 @@ def score_all(
         progress: Told how many answers are scored.
 
     Returns:
-        Scores by arm and question id.
+        Scores by arm, question id and seed, in the order asked.
     """
     texts = [answers[asking.key]["text"] for asking in askings if asking.item.references]
     references = [text for asking in askings for text in asking.item.references]
     scorer.encode([*references, *texts], encoding)
-    drawn: dict[str, dict[str, list[Scores]]] = {}
+    drawn: DrawnScores = {}
     known: dict[tuple[str, str], Scores] = {}
     for done, asking in enumerate(askings, 1):
         key = (asking.key, asking.item.id)
@@ -98,12 +101,11 @@ def score_all(
         drawn.setdefault(asking.arm.settings.name, {}).setdefault(asking.item.id, []).append(known[key])
         if progress:
             progress(done, len(askings))
-    return {
-        arm: {question: _mean(scores) for question, scores in of_question.items()} for arm, of_question in drawn.items()
-    }
+    return drawn
 
 
-def _mean(scores: Sequence[Scores]) -> Scores:
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """Returns the mean of each metric over the seeds that have it."""
     return {
         name: round(fmean(values), 6)
         for name in METRICS
@@ -121,22 +123,42 @@ def _of_text(text: str) -> Scores:
 
 
 def _retrieval(item: AskedQuestion, record: Record) -> Scores:
-    """Ranks of the right groups, each the best over the parts; of two groups the mean."""
+    """Scores where the right groups stand in what was found.
+
+    One ranking, of a question asked whole:
+
+    - recall_k: share of the right groups among the first k;
+    - mrr: 1 / rank of the first right group, 0 where none was found;
+    - ndcg_10: DCG / IDCG over the first ten, gain 1 for each right group; DCG = sum of 1 / log2(1 + rank), IDCG that of
+      a ranking with all right groups first (Järvelin and Kekäläinen, 2002).
+
+    Several rankings, of a question split into parts: each right group has the best of its ranks, and is scored as if it
+    were the only one; the mean over the right groups counts. With one right group and one ranking both are the same.
+    """
+    rankings = [part["ranking"] for part in record["parts"]]
     ranks = [
-        min(
-            (part["ranking"].index(target) + 1 for part in record["parts"] if target in part["ranking"]),
-            default=0,
-        )
+        min((ranking.index(target) + 1 for ranking in rankings if target in ranking), default=0)
         for target in item.targets
     ]
     scores = {f"recall_{depth}": fmean(float(0 < rank <= depth) for rank in ranks) for depth in (1, 3, 5)}
-    scores["mrr"] = fmean(1 / rank if rank else 0.0 for rank in ranks)
-    # With one right group the ideal gain is 1.
-    scores["ndcg_10"] = fmean(1 / log2(1 + rank) if 0 < rank <= 10 else 0.0 for rank in ranks)
+    if len(rankings) == 1:
+        scores["mrr"] = max(1 / rank if rank else 0.0 for rank in ranks)
+        ideal = _gain(range(1, len(ranks) + 1))
+        scores["ndcg_10"] = _gain(ranks) / ideal
+    else:
+        scores["mrr"] = fmean(1 / rank if rank else 0.0 for rank in ranks)
+        # The ideal gain of a single right group is 1.
+        scores["ndcg_10"] = fmean(_gain([rank]) for rank in ranks)
     return scores
 
 
+def _gain(ranks: Iterable[int]) -> float:
+    """Discounted cumulative gain of right groups at these ranks, to depth 10; rank 0 was not found."""
+    return sum(1 / log2(1 + rank) for rank in ranks if 0 < rank <= 10)
+
+
 def _citations(record: Record) -> Scores:
+    """Scores the citations of what was answered from examples; nothing where every part was refused or had none."""
     parts = [part for part in record["parts"] if part["answer"] and part["examples"]]
     if not parts:
         return {}
@@ -147,8 +169,8 @@ def _citations(record: Record) -> Scores:
     if counts.sentences:
         scores["citation_recall"] = counts.recalled / counts.sentences
         scores["support"] = counts.supported / counts.sentences
-    if counts.markers:
-        scores["citation_precision"] = counts.precise / counts.markers
+        # As ALCE has it, an answer that cites nothing is not precise: otherwise to stop citing would hide.
+        scores["citation_precision"] = counts.precise / counts.markers if counts.markers else 0.0
     if counts.written:
         scores["invalid_markers"] = counts.invalid / counts.written
     return scores

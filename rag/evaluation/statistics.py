@@ -11,20 +11,32 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 Ranks = npt.NDArray[np.int64]
 """Rank of the wanted group for each question, from 1; 0 where it was not found."""
 
 
+LEAST_CLUSTERS = 5
+"""Groups from which an interval is told; fewer say too little about how groups differ (one alone gives no width)."""
+
+
 class Interval(NamedTuple):
-    """An estimate and its 95% bootstrap interval."""
+    """An estimate and its 95% bootstrap interval; None for both ends where there are too few groups for one."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     def __format__(self, spec: str) -> str:
         """Formats all three numbers by `spec`."""
+        if self.low is None or self.high is None:
+            return f"{self.value:{spec}} [fewer than {LEAST_CLUSTERS} groups]"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def told_of(self, *clusters: Sequence[Hashable]) -> "Interval":
+        """Returns this, without its ends if any of the samples it rests on has fewer than `LEAST_CLUSTERS` groups."""
+        few = any(len(set(of_sample)) < LEAST_CLUSTERS for of_sample in clusters)
+        return Interval(self.value, None, None) if few else self
 
 
 def bootstrap_mean(
@@ -77,9 +89,35 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def auroc(positive: Floats, negative: Floats) -> float:
     """Probability that a positive scores above a negative, ties counted half (Mann-Whitney U)."""
-    above = (positive[:, None] > negative[None, :]).mean()
-    equal = (positive[:, None] == negative[None, :]).mean()
-    return float(above + equal / 2)
+    return float(_wins(positive, negative).mean())
+
+
+def bootstrap_auroc(
+    positive: Floats,
+    negative: Floats,
+    *,
+    positive_clusters: Sequence[Hashable],
+    negative_clusters: Sequence[Hashable],
+    samples: int = 2_000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of `auroc`; groups of positives and of negatives are drawn apart, each as many as there are.
+
+    Args:
+        positive: Score of each positive; shape `(n,)`.
+        negative: Score of each negative; shape `(m,)`.
+        positive_clusters: Group of each positive.
+        negative_clusters: Group of each negative; none of them among those of the positives.
+        samples: Bootstrap samples.
+        seed: Seed of the draws.
+    """
+    of_positive, of_negative = _numbered(positive_clusters), _numbered(negative_clusters)
+    # Won pairs between each group of positives and each of negatives.
+    wins = _one_hot(of_positive).T @ _wins(positive, negative) @ _one_hot(of_negative)
+    drawn, against = _drawn(len(wins), samples, seed), _drawn(wins.shape[1], samples, seed + 1)
+    pairs = (drawn @ np.bincount(of_positive)) * (against @ np.bincount(of_negative))
+    low, high = np.quantile(((drawn @ wins) * against).sum(axis=1) / pairs, [0.025, 0.975])
+    return Interval(auroc(positive, negative), float(low), float(high))
 
 
 def recall_at(ranks: Ranks, depth: int) -> Floats:
@@ -123,33 +161,61 @@ def coverage_curve(confidence: Floats, quality: Floats) -> list[CoveragePoint]:
     ]
 
 
+def quality_at(confidence: Floats, quality: Floats, coverages: Sequence[float]) -> Floats:
+    """Returns the mean quality of the surest share of the answers; one value a coverage.
+
+    Where a coverage ends among answers of equal confidence, each of them counts in part and all alike: what is
+    expected of drawing among them.
+
+    Args:
+        confidence: One value an answer; larger is surer; shape `(n,)`.
+        quality: Score of each answer; shape `(n,)`.
+        coverages: Shares of the answers kept, in (0, 1].
+    """
+    found: Floats = _quality_of_surest(confidence, quality, coverages, np.ones((1, len(quality))))[0]
+    return found
+
+
 def bootstrap_quality_at(
     confidence: Floats,
     quality: Floats,
-    coverage: float,
+    coverages: Sequence[float],
     *,
     clusters: Sequence[Hashable],
     samples: int = 2_000,
     seed: int = 0,
-) -> Interval:
-    """Percentile interval of the quality at a coverage, the surest answers being chosen anew in every sample."""
-    names = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
-    of_question = np.array([names[name] for name in clusters])
+) -> list[Interval]:
+    """Percentile intervals of `quality_at`, the surest answers being chosen anew in every sample.
+
+    Args:
+        confidence: As for `quality_at`.
+        quality: As for `quality_at`.
+        coverages: As for `quality_at`.
+        clusters: Group of each answer, as for `bootstrap_mean`.
+        samples: Bootstrap samples.
+        seed: Seed of the draws.
+    """
+    of_answer = _numbered(clusters)
+    weights = _drawn(int(of_answer.max()) + 1, samples, seed)[:, of_answer]  # (samples, n)
+    values = _quality_of_surest(confidence, quality, coverages, weights)
+    ends = np.quantile(values, [0.025, 0.975], axis=0)  # (2, coverages)
+    points = quality_at(confidence, quality, coverages)
+    return [Interval(float(value), float(low), float(high)) for value, low, high in zip(points, *ends, strict=True)]
+
+
+def _quality_of_surest(confidence: Floats, quality: Floats, coverages: Sequence[float], weights: Floats) -> Floats:
+    """Mean quality of the surest answers, each counted as often as a sample holds it; shape `(samples, coverages)`."""
     order = np.argsort(-confidence, kind="stable")
-    ordered, sure_first = quality[order], of_question[order]
-    weights = _drawn(len(names), samples, seed)[:, sure_first]  # (samples, n)
-    before = np.cumsum(weights, axis=1) - weights
-    wanted = coverage * weights.sum(axis=1, keepdims=True)
-    # The last question drawn may be kept in part.
-    kept = np.clip(wanted - before, 0.0, weights)
-    values = (kept @ ordered) / kept.sum(axis=1)
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Interval(quality_at(coverage_curve(confidence, quality), coverage), float(low), float(high))
-
-
-def quality_at(curve: Sequence[CoveragePoint], coverage: float) -> float:
-    """Returns the quality at the smallest coverage on the curve that is at least `coverage`."""
-    return next(point.quality for point in curve if point.coverage >= coverage - 1e-9)
+    ends = [end - 1 for end in range(1, len(order) + 1) if _is_last_of_ties(confidence[order], end)]
+    weights = weights[:, order]
+    from_zero = ((0, 0), (1, 0))
+    counts = np.pad(np.cumsum(weights, axis=1)[:, ends], from_zero)
+    sums = np.pad(np.cumsum(weights * quality[order], axis=1)[:, ends], from_zero)
+    wanted = counts[:, -1:] * np.asarray(coverages)
+    # The sum grows evenly from the start of a tie to its end.
+    kept = [np.interp(*of_sample) for of_sample in zip(wanted, counts, sums, strict=True)]
+    found: Floats = np.array(kept) / wanted
+    return found
 
 
 def _is_last_of_ties(ordered: Floats, end: int) -> bool:
@@ -172,8 +238,26 @@ def _signs(clusters: int, flips: int, seed: int) -> Floats:
 
 def _by_cluster(values: Floats, clusters: Sequence[Hashable] | None) -> tuple[Floats, Floats]:
     """Sums the values of each cluster, and counts them."""
-    names = {name: number for number, name in enumerate(dict.fromkeys(clusters or range(len(values))))}
-    of_value = np.array([names[name] for name in clusters or range(len(values))])
-    sums: Floats = np.bincount(of_value, weights=values, minlength=len(names)).astype(np.float64)
-    counts: Floats = np.bincount(of_value, minlength=len(names)).astype(np.float64)
+    of_value = _numbered(clusters or range(len(values)))
+    sums: Floats = np.bincount(of_value, weights=values).astype(np.float64)
+    counts: Floats = np.bincount(of_value).astype(np.float64)
     return sums, counts
+
+
+def _numbered(clusters: Sequence[Hashable]) -> Numbers:
+    """Numbers the clusters from 0 in the order they come; the number of each value's; shape `(n,)`."""
+    names = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
+    return np.array([names[name] for name in clusters], dtype=np.int64)
+
+
+def _one_hot(numbers: Numbers) -> Floats:
+    """1 in the column of each value's number, else 0; shape `(n, numbers)`."""
+    found: Floats = np.eye(int(numbers.max()) + 1)[numbers]
+    return found
+
+
+def _wins(positive: Floats, negative: Floats) -> Floats:
+    """1 where a positive scores above a negative, 0.5 where they are equal, else 0; shape `(n, m)`."""
+    above, equal = positive[:, None] > negative[None, :], positive[:, None] == negative[None, :]
+    found: Floats = above + equal / 2
+    return found

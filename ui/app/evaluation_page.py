@@ -118,13 +118,21 @@ def _report(report: Report) -> None:
     ]
     if report["metric_encoder"]["proxy"]:
         st.caption(say("evaluation_proxy"))
-    st.vega_lite_chart(plots.intervals(rows, value, protocol_name, arm_name))
+    _intervals(rows, value, protocol_name, arm_name)
     _coverage(report)
     questions = {protocol: facts["asked"] for protocol, facts in report["protocols"].items()}
     st.subheader(say("evaluation_asked"))
     count = say("data_count")
     asked = [{protocol_name: say(f"protocol.{name}"), count: number} for name, number in questions.items()]
     st.vega_lite_chart(plots.bars(asked, count, protocol_name))
+
+
+def _intervals(rows: list[dict[str, Any]], value: str, name: str, colour: str) -> None:
+    from rag.evaluation.statistics import LEAST_CLUSTERS
+
+    if any(row["low"] is None for row in rows):
+        st.caption(say("evaluation.few_groups", least=LEAST_CLUSTERS))
+    st.vega_lite_chart(plots.intervals(rows, value, name, colour))
 
 
 def _coverage(report: Report) -> None:
@@ -173,7 +181,7 @@ def _comparison(before: Report, after: Report) -> None:
         for change in shown
     ]
     st.caption(say("evaluation_change_note"))
-    st.vega_lite_chart(plots.intervals(rows, value, protocol_name, arm_name))
+    _intervals(rows, value, protocol_name, arm_name)
     st.dataframe(
         {
             arm_name: [change.arm for change in shown],
@@ -181,7 +189,7 @@ def _comparison(before: Report, after: Report) -> None:
             say("evaluation_before"): [round(change.before, 4) for change in shown],
             say("evaluation_after"): [round(change.after, 4) for change in shown],
             value: [round(change.difference.value, 4) for change in shown],
-            "p": [round(change.p, 4) for change in shown],
+            "p (Holm)": [None if change.p_holm is None else round(change.p_holm, 4) for change in shown],
         },
         hide_index=True,
     )

@@ -79,7 +79,7 @@ def compare(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two evaluations question by question."""
+    """Compare two evaluations question by question; p-values are adjusted by Holm over all lines printed."""
     from rag.evaluation.comparing import apply_rule, check_comparable, parse_rule
     from rag.evaluation.comparing import compare as compare_reports
     from rag.evaluation.report import read_report
@@ -148,7 +148,8 @@ def _as_json(change: "Change") -> dict[str, Any]:
 
 def _line(change: "Change") -> str:
     where = f"{change.arm}.{change.protocol}.{change.metric}" if change.protocol else f"{change.arm}.{change.metric}"
+    tested = "" if change.p_holm is None else f", p (Holm) {change.p_holm:.4f}"
     return (
-        f"{where}: {change.before:.4f} -> {change.after:.4f}, {change.difference:+.4f}, p {change.p:.4f} "
+        f"{where}: {change.before:.4f} -> {change.after:.4f}, {change.difference:+.4f}{tested} "
         f"({change.questions} questions)"
     )

@@ -138,9 +138,9 @@ def test_refusals_are_counted_by_who_refused(refusing: EvaluationConfig, use: Ma
     told = report["abstention"]["careful"]["protocols"]
     for name in ("model", "empty"):
         key = {"model": "refused_by_model"}.get(name, name)
-        assert sum(entry[key] * entry["questions"] for entry in told.values()) == pytest.approx(1, abs=1e-4)
-    assert told["out_of_domain"]["refused_by_model"] == 0
-    assert told["out_of_domain"]["refused_by_threshold"] == 1
+        assert sum(entry[key]["value"] * entry["questions"] for entry in told.values()) == pytest.approx(1, abs=1e-4)
+    assert told["out_of_domain"]["refused_by_model"]["value"] == 0
+    assert told["out_of_domain"]["refused_by_threshold"]["value"] == 1
 
 
 def test_what_a_model_said_stands_with_its_part_where_another_part_was_refused(

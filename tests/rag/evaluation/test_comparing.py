@@ -12,6 +12,7 @@ from rag.evaluation.comparing import apply_rule, check_comparable, compare, pars
 from rag.evaluation.config import EvaluationConfig
 from rag.evaluation.metric_encoders import MetricEncoder
 from rag.evaluation.running import evaluate
+from rag.evaluation.statistics import holm
 
 
 @pytest.fixture
@@ -29,7 +30,23 @@ def lowered(report: dict[str, Any], by: float) -> dict[str, Any]:
 
 def test_a_report_does_not_differ_from_itself(report: dict[str, Any]) -> None:
     assert check_comparable(report, report) == []
-    assert all(change.difference == (0.0, 0.0, 0.0) for change in compare(report, report))
+    changes = compare(report, report)
+    tested = [change for change in changes if change.p is not None]
+    assert all(change.difference == (0.0, 0.0, 0.0) and change.p == change.p_holm == 1.0 for change in tested)
+    # Of fewer than five groups neither interval nor p is told.
+    untested = {change.protocol for change in changes if change not in tested}
+    assert untested == {"unseen", "compound", "noisy", "unanswerable", "out_of_domain"}
+    assert all(change.difference == (0.0, None, None) for change in changes if change not in tested)
+
+
+def test_p_values_are_adjusted_over_everything_that_was_compared(report: dict[str, Any]) -> None:
+    changes = [change for change in compare(report, lowered(report, 0.05)) if change.p is not None]
+    assert [change.p_holm for change in changes] == holm([change.p for change in changes])
+    moved = [change for change in changes if change.difference.value]
+    assert {(change.arm, change.metric) for change in moved} == {("extractive", "cosine")}
+    assert all(change.p_holm > change.p for change in moved)
+    # A rule is about one change alone.
+    assert apply_rule(parse_rule("extractive.cosine drops 0.01"), report, report)[0].p_holm is None
 
 
 def test_other_code_and_another_device_are_told(report: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from rag.evaluation.citation_metrics import count_citations
-from rag.evaluation.metric_encoders import MetricEncoder
 from rag.evaluation.text_metrics import chrf, distinct, longest_repeat, rouge_l
 
 WET = "바탕이 젖어 있으면 벽지가 들뜹니다. 먼저 벽을 충분히 말리세요."
@@ -64,7 +63,3 @@ def test_a_sentence_without_a_marker_is_not_recalled() -> None:
 def test_markers_that_never_reached_the_reader_are_counted() -> None:
     counts = count_citations(f"{MOULD} [2]", f"{MOULD} [2, 7] [9]", [WET, MOULD])
     assert (counts.written, counts.invalid) == (3, 2)
-
-
-def test_the_fake_metric_encoder_is_named_a_proxy(metric: MetricEncoder) -> None:
-    assert metric.proxy

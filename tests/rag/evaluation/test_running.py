@@ -89,15 +89,29 @@ def test_the_oracle_finds_everything_and_chance_little(config: EvaluationConfig,
     assert "unseen" not in means["oracle"]
 
 
-def test_every_mean_and_difference_has_its_interval(config: EvaluationConfig, tmp_path: Path) -> None:
+def test_every_number_of_five_groups_and_more_has_its_interval(config: EvaluationConfig, tmp_path: Path) -> None:
     report = run(config, tmp_path).report
-    entries = [
-        entry for arm in report["means"].values() for protocol in arm.values() for entry in protocol["metrics"].values()
+    clusters = {
+        protocol: len({item["cluster"] for item in report["questions"] if item["protocol"] == protocol})
+        for protocol in report["protocols"]
+    }
+    assert sorted(clusters.values()) == [2, 2, 3, 4, 4, 6]
+    means = [(name, of["metrics"].values()) for arm in report["means"].values() for name, of in arm.items()]
+    curves = [(name, of["at"]) for arm in report["coverage"].values() for name, of in arm.items()]
+    refused = [
+        (name, (of["refused_by_threshold"], of["refused_by_model"]))
+        for arm in report["abstention"].values()
+        for name, of in arm["protocols"].items()
     ]
-    assert entries
-    assert report["differences"]
-    assert all(entry["low"] <= entry["value"] + 1e-6 and entry["value"] <= entry["high"] + 1e-6 for entry in entries)
-    assert all(0 < entry["p"] <= entry["p_holm"] <= 1 for entry in report["differences"])
+    entries = [(name, entry) for name, of in (*means, *curves, *refused) for entry in of]
+    entries += [(entry["protocol"], entry) for entry in report["differences"]]
+    told = [entry for name, entry in entries if clusters[name] >= 5]
+    assert told
+    assert all(entry["low"] <= entry["value"] + 1e-6 and entry["value"] <= entry["high"] + 1e-6 for entry in told)
+    assert all(entry["low"] is entry["high"] is None for name, entry in entries if clusters[name] < 5)
+    tested = [entry for entry in report["differences"] if entry["p"] is not None]
+    assert {entry["protocol"] for entry in tested} == {"paraphrase"}
+    assert all(0 < entry["p"] <= entry["p_holm"] <= 1 for entry in tested)
 
 
 def test_leaving_one_out_finds_neither_the_group_nor_its_neighbours(world: dict[str, Any], tmp_path: Path) -> None:

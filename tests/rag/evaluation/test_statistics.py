@@ -83,4 +83,79 @@ def test_coverage_curve_answers_the_surest_first_and_ties_together() -> None:
     curve = statistics.coverage_curve(np.array([0.2, 0.9, 0.5, 0.5]), np.array([0.0, 1.0, 0.5, 0.9]))
     assert [(point.coverage, point.threshold) for point in curve] == [(0.25, 0.9), (0.75, 0.5), (1.0, 0.2)]
     assert [point.quality for point in curve] == pytest.approx([1.0, 0.8, 0.6])
-    assert statistics.quality_at(curve, 0.5) == pytest.approx(0.8)
+
+
+def test_a_coverage_that_ends_in_a_tie_takes_a_part_of_each_of_its_answers() -> None:
+    sure, quality = np.array([0.2, 0.9, 0.5, 0.5]), np.array([0.0, 1.0, 0.5, 0.9])
+    # Half of four answers: the surest, and half of each of the two that tie.
+    assert statistics.quality_at(sure, quality, [0.25, 0.5, 0.75, 1.0]) == pytest.approx([1.0, 0.85, 0.8, 0.6])
+    # In whichever order they stand.
+    assert statistics.quality_at(sure[::-1], quality[::-1], [0.5]) == pytest.approx([0.85])
+
+
+def test_the_quality_at_a_coverage_lies_in_its_interval_however_many_tie() -> None:
+    rng = np.random.default_rng(2)
+    for kinds in (1, 2, 3, 200):
+        sure = rng.integers(kinds, size=200) / kinds
+        # The sure answers of each tie stand first, so that taking whole questions in order would overstate.
+        quality = np.sort(rng.random(200))[::-1] * 0.5 + sure * 0.5
+        clusters = [str(number // 2) for number in range(200)]
+        for interval in statistics.bootstrap_quality_at(sure, quality, [0.1, 0.5, 0.9], clusters=clusters):
+            assert interval.low is not None
+            assert interval.high is not None
+            assert interval.low <= interval.value <= interval.high
+
+
+def test_the_interval_of_the_whole_curve_is_that_of_the_mean() -> None:
+    rng = np.random.default_rng(6)
+    quality, clusters = rng.random(80), [str(number // 4) for number in range(80)]
+    (whole,) = statistics.bootstrap_quality_at(rng.random(80), quality, [1.0], clusters=clusters, seed=3)
+    mean = statistics.bootstrap_mean(quality, clusters=clusters, seed=3)
+    assert list(whole) == pytest.approx(list(mean))
+
+
+def test_the_interval_at_half_coverage_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(8)
+    covered = 0
+    for run in range(200):
+        # Ten levels of confidence, quality as high as the confidence and noise around it: the surer half has 0.7.
+        sure = rng.integers(10, size=100) / 10
+        quality = sure + rng.normal(scale=0.2, size=100)
+        (found,) = statistics.bootstrap_quality_at(sure, quality, [0.5], clusters=range(100), samples=300, seed=run)
+        covered += (found.low or 0) <= 0.7 <= (found.high or 0)
+    # Nominal 0.95; 0.89 is four standard errors off.
+    assert covered / 200 >= 0.89
+
+
+def test_the_interval_of_an_auroc_is_as_wide_as_its_groups_make_it() -> None:
+    rng = np.random.default_rng(4)
+    positive, negative = rng.normal(1.0, size=60), rng.normal(0.0, size=40)
+
+    def interval(copies: int) -> statistics.Interval:
+        return statistics.bootstrap_auroc(
+            np.repeat(positive, copies),
+            np.repeat(negative, copies),
+            positive_clusters=list(np.repeat(np.arange(60), copies)),
+            negative_clusters=list(np.repeat(np.arange(40), copies)),
+        )
+
+    alone, copied = interval(1), interval(5)
+    assert alone.value == statistics.auroc(positive, negative)
+    # Copies within a group carry no more evidence.
+    assert list(copied) == pytest.approx(list(alone))
+    assert alone.low is not None
+    assert alone.high is not None
+    # Hanley and McNeil (1982): the standard error of this area with 60 and 40 is about 0.05.
+    area = alone.value
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    error = np.sqrt((area * (1 - area) + 59 * (q1 - area**2) + 39 * (q2 - area**2)) / (60 * 40))
+    assert (alone.high - alone.low) / 2 == pytest.approx(1.96 * error, rel=0.25)
+    assert alone.low < area < alone.high
+
+
+def test_fewer_than_five_groups_have_no_interval() -> None:
+    interval = statistics.Interval(0.5, 0.4, 0.6)
+    assert interval.told_of(["a", "b", "c", "d", "e"]) == interval
+    assert interval.told_of(["a", "b", "c", "d", "d"]) == (0.5, None, None)
+    assert interval.told_of(range(9), range(4)) == (0.5, None, None)
+    assert f"{interval.told_of(range(4)):.2f}" == "0.50 [fewer than 5 groups]"

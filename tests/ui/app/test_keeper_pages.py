@@ -86,10 +86,10 @@ def test_a_run_outlives_the_visit_that_started_it(tmp_path: Path, monkeypatch: p
 
 
 @pytest.fixture
-def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setenv("DOBAE_RUNS", str(tmp_path / "runs"))
 
-    def write(name: str, cosine: float) -> None:
+    def write(name: str, cosine: float, questions: int = 5) -> None:
         value = {"value": cosine, "low": cosine - 0.1, "high": cosine + 0.1}
         report = {
             "schema": SCHEMA,
@@ -107,7 +107,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, f
                     "cluster": str(number),
                     "scores": {"extractive": {"cosine": cosine}},
                 }
-                for number in range(2)
+                for number in range(questions)
             ],
         }
         folder = tmp_path / "runs" / name
@@ -118,7 +118,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, f
 
 
 def test_reports_are_plotted_and_two_of_them_compared(
-    entered: AppTest, reports: Callable[[str, float], None], tmp_path: Path
+    entered: AppTest, reports: Callable[..., None], tmp_path: Path
 ) -> None:
     reports("before", 0.5)
     reports("after", 0.75)
@@ -129,6 +129,22 @@ def test_reports_are_plotted_and_two_of_them_compared(
     assert not entered.exception
     (table,) = entered.dataframe
     assert list(table.value["바뀐 정도"]) == [0.25]
+    # Five groups that all move alike: two of the 32 signs reach as far.
+    assert list(table.value["p (Holm)"]) == pytest.approx([2 * 2 / 32], abs=0.02)
+
+
+def test_a_comparison_of_few_groups_says_why_it_has_no_interval(
+    entered: AppTest, reports: Callable[..., None], tmp_path: Path
+) -> None:
+    reports("before", 0.5, questions=4)
+    reports("after", 0.75, questions=4)
+    turn_to(entered, "evaluation")
+    entered.selectbox(key="run").set_value(tmp_path / "runs" / "after").run()
+    entered.selectbox(key="run_against").set_value(tmp_path / "runs" / "before").run()
+    assert not entered.exception
+    (table,) = entered.dataframe
+    assert table.value["p (Holm)"].isna().all()
+    assert any("5개보다 적으면" in caption.value for caption in entered.caption)
 
 
 def test_a_report_of_another_version_is_explained(entered: AppTest, tmp_path: Path, reports: object) -> None:
