@@ -119,7 +119,7 @@ def test_a_trial_run_draws_its_loss_and_its_adapter_is_compared(page: "Page", ow
     page.reload()  # The run goes on, and is found again.
     enter(page, own)
     page.get_by_role("link", name="학습").click()
-    expect(page.get_by_text("학습이 끝났습니다")).to_be_visible(timeout=480_000)
+    expect(page.get_by_text("학습이 끝났습니다")).to_be_visible(timeout=900_000)
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").nth(1)).to_be_attached()
     settled(page)
     keep(page, "training-run")

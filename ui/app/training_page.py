@@ -18,7 +18,7 @@ BUDGET_GIB = 15.0
 
 POLL_SECONDS = 2.0
 FAST_PRESET = "tiny"
-SMALL_STEPS = 8
+SMALL_STEPS = 4
 
 
 def show() -> None:
