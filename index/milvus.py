@@ -249,7 +249,7 @@ class MilvusIndex(VectorIndex):
                 limit=limit,
                 filter=condition,
                 anns_field="vector",
-                output_fields=["vector"],
+                output_fields=["row", "vector"],
                 timeout=_SECONDS,
             )[0]
         positions = np.array([hit["row"] for hit in found], dtype=np.int64)

@@ -1,5 +1,6 @@
 """Small real models and bases for the index tests."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,9 +31,9 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def milvus_lite_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Address of a Milvus Lite folder of this session."""
-    return str(tmp_path_factory.mktemp("milvus") / "lite.db")
+def milvus_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of Milvus: `$DOBAE_TEST_MILVUS`, a server for tests, or a Milvus Lite folder of this session."""
+    return os.environ.get("DOBAE_TEST_MILVUS") or str(tmp_path_factory.mktemp("milvus") / "lite.db")
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ PINGS = "grpc.keepalive_permit_without_calls"
 
 
 @pytest.fixture
-def kb(tmp_path: Path, groups: Groups, milvus_lite_folder: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(MILVUS_VARIABLE, milvus_lite_folder)
+def kb(tmp_path: Path, groups: Groups, milvus_address: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(MILVUS_VARIABLE, milvus_address)
     build_knowledge_base(tmp_path / "kb", groups, HashEncoder())
     return tmp_path / "kb"
 
@@ -44,13 +44,13 @@ def collections(address: str) -> set[str]:
 
 
 def test_vectors_move_there_and_back_and_are_edited_like_any_others(
-    kb: Path, groups: Groups, milvus_lite_folder: str, monkeypatch: pytest.MonkeyPatch
+    kb: Path, groups: Groups, milvus_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = HashEncoder()
     live = LiveKnowledgeBase(open_knowledge_base(kb, encoder))
     before = live.current().segment.vectors.vectors()
-    others = collections(milvus_lite_folder)
-    assert move_vectors(kb, milvus_lite_folder, encoder)[0].index == "Milvus"
+    others = collections(milvus_address)
+    assert move_vectors(kb, milvus_address, encoder)[0].index == "Milvus"
     live.current()
     live.settle()
     index = live.current().segment.vectors
@@ -67,25 +67,25 @@ def test_vectors_move_there_and_back_and_are_edited_like_any_others(
     live.settle()
     assert retriever.search("타일 줄눈이 까매졌어요")[0].group.id == "g2"
     # The one in use and the one before it, which a reader may still search.
-    assert len(collections(milvus_lite_folder) - others) == 2
+    assert len(collections(milvus_address) - others) == 2
     with pytest.raises(InputError, match="already"):
-        move_vectors(kb, milvus_lite_folder, encoder)
+        move_vectors(kb, milvus_address, encoder)
     with monkeypatch.context() as patch:
         patch.delenv(MILVUS_VARIABLE)
-        with pytest.raises(KnowledgeBaseError, match=milvus_lite_folder):
+        with pytest.raises(KnowledgeBaseError, match=milvus_address):
             open_knowledge_base(kb, encoder)
     with pytest.raises(InputError, match="which a build does not replace"):
         build_knowledge_base(kb, groups, encoder)
     manifest, left = move_vectors(kb, "files", encoder)
     assert (manifest.index, read_places(kb).vectors) == ("exact", "")
-    assert milvus_lite_folder in left
+    assert milvus_address in left
     assert Retriever(open_knowledge_base(kb, encoder)).search("타일 줄눈이 까매졌어요")[0].group.id == "g2"
 
 
-def test_a_collection_that_is_lost_is_filled_again(kb: Path, milvus_lite_folder: str) -> None:
-    move_vectors(kb, milvus_lite_folder, HashEncoder())
+def test_a_collection_that_is_lost_is_filled_again(kb: Path, milvus_address: str) -> None:
+    move_vectors(kb, milvus_address, HashEncoder())
     record = next(kb.rglob(MILVUS_FILE))
-    connect(parse_cluster(milvus_lite_folder)).drop_collection(json.loads(record.read_text())["collection"])
+    connect(parse_cluster(milvus_address)).drop_collection(json.loads(record.read_text())["collection"])
     with pytest.raises(DerivedFilesError, match="is not there"):
         open_knowledge_base(kb, HashEncoder())
     said: list[str] = []
@@ -95,21 +95,21 @@ def test_a_collection_that_is_lost_is_filled_again(kb: Path, milvus_lite_folder:
     assert live.current().manifest.index == "Milvus"
 
 
-def test_a_vector_that_was_changed_there_is_noticed_by_verify(kb: Path, milvus_lite_folder: str) -> None:
-    move_vectors(kb, milvus_lite_folder, HashEncoder())
+def test_a_vector_that_was_changed_there_is_noticed_by_verify(kb: Path, milvus_address: str) -> None:
+    move_vectors(kb, milvus_address, HashEncoder())
     index = open_knowledge_base(kb, HashEncoder()).segment.vectors
     index.check()
     assert isinstance(index, MilvusIndex)
     turned = np.roll(index.vectors()[2], 1)
-    connect(parse_cluster(milvus_lite_folder)).upsert(index.record.collection, [{"row": 2, "vector": turned}])
+    connect(parse_cluster(milvus_address)).upsert(index.record.collection, [{"row": 2, "vector": turned}])
     with pytest.raises(ValueError, match="do not match their digest"):
         index.check()
 
 
 def test_a_base_names_no_cluster_by_itself_and_no_token_is_told(
-    kb: Path, milvus_lite_folder: str, monkeypatch: pytest.MonkeyPatch
+    kb: Path, milvus_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    move_vectors(kb, milvus_lite_folder, HashEncoder())
+    move_vectors(kb, milvus_address, HashEncoder())
     monkeypatch.delenv(MILVUS_VARIABLE)
     with pytest.raises(KnowledgeBaseError, match=f"set {MILVUS_VARIABLE}"):
         open_knowledge_base(kb, HashEncoder())
@@ -122,15 +122,15 @@ def test_a_base_names_no_cluster_by_itself_and_no_token_is_told(
     assert parse_cluster("http://root:geheim@a:1") == ("http://a:1", "token-geheim", "http://a:1")
     with pytest.raises(InputError, match="cannot be read"):
         parse_cluster("ftp://a:1/x.db")
-    monkeypatch.setenv(MILVUS_VARIABLE, milvus_lite_folder)
+    monkeypatch.setenv(MILVUS_VARIABLE, milvus_address)
     open_knowledge_base(kb, HashEncoder())
     assert b"geheim" not in b"".join(path.read_bytes() for path in kb.rglob("*") if path.is_file())
 
 
-def test_a_missing_extra_is_one_line(kb: Path, milvus_lite_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_one_line(kb: Path, milvus_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(KnowledgeBaseError, match=r"pip install '\.\[milvus\]'"):
-        move_vectors(kb, milvus_lite_folder, HashEncoder())
+        move_vectors(kb, milvus_address, HashEncoder())
 
 
 def test_the_command_moves_and_verifies(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ EVERY = [name if name != "milvus" else pytest.param(name, marks=pytest.mark.inte
 def _milvus(request: pytest.FixtureRequest) -> None:
     if "milvus" in request.node.name:
         pytest.importorskip("milvus_lite", reason="needs pip install '.[milvus]'")
-        address = request.getfixturevalue("milvus_lite_folder")
+        address = request.getfixturevalue("milvus_address")
         request.getfixturevalue("monkeypatch").setenv(MILVUS_VARIABLE, address)
 
 
