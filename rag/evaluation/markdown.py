@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rag.evaluation.cells import share_cell, value_cell
 from rag.evaluation.scoring import METRICS
 from rag.evaluation.statistics import LEAST_CLUSTERS
 
@@ -80,7 +81,7 @@ def _means(report: Json) -> Iterable[str]:
             metric for metric in METRICS if any(metric in report["means"][arm][protocol]["metrics"] for arm in arms)
         ]
         rows = [
-            [metric, *(_value(report["means"][arm][protocol]["metrics"].get(metric)) for arm in arms)]
+            [metric, *(value_cell(report["means"][arm][protocol]["metrics"].get(metric)) for arm in arms)]
             for metric in metrics
         ]
         yield f"### {protocol} ({report['protocols'][protocol]['asked']} questions)"
@@ -93,7 +94,7 @@ def _differences(report: Json) -> str:
             entry["protocol"],
             entry["metric"],
             f"{entry['arm']} − {entry['against']}",
-            _value(entry, signed=True),
+            value_cell(entry, signed=True),
             _p(entry["p_holm"]),
         ]
         for entry in report["differences"]
@@ -115,7 +116,7 @@ def _categories(report: Json) -> Iterable[str]:
                 entry["protocol"],
                 entry["category"],
                 str(entry["questions"]),
-                _value(entry, signed=True),
+                value_cell(entry, signed=True),
                 _p(entry["p_holm"]),
             ]
             for entry in entries
@@ -125,7 +126,7 @@ def _categories(report: Json) -> Iterable[str]:
 
 def _coverage(report: Json) -> str:
     rows = [
-        [protocol, arm, _value(_at(entry, 0.5)), _value(_at(entry, 1.0))]
+        [protocol, arm, value_cell(_at(entry, 0.5)), value_cell(_at(entry, 1.0))]
         for arm, protocols in report["coverage"].items()
         for protocol, entry in protocols.items()
     ]
@@ -137,7 +138,9 @@ def _curve(report: Json, protocol: str) -> Iterable[str]:
     if curves:
         yield f"### The whole curve of {protocol}"
         yield "Mean cosine of the surest share of the questions."
-        rows = [[f"{points[0]['coverage']:.0%}", *map(_value, points)] for points in zip(*curves.values(), strict=True)]
+        rows = [
+            [f"{points[0]['coverage']:.0%}", *map(value_cell, points)] for points in zip(*curves.values(), strict=True)
+        ]
         yield _table(("coverage", *curves), rows)
 
 
@@ -148,7 +151,7 @@ def _at(entry: Json, coverage: float) -> Json:
 
 def _refused(report: Json) -> str:
     rows = [
-        [arm, protocol, *(_share(shares[by]) for by in ("refused_by_threshold", "refused_by_model", "empty"))]
+        [arm, protocol, *(share_cell(shares[by]) for by in ("refused_by_threshold", "refused_by_model", "empty"))]
         for arm, entry in report["abstention"].items()
         for protocol, shares in entry["protocols"].items()
     ]
@@ -157,7 +160,7 @@ def _refused(report: Json) -> str:
 
 def _auroc(report: Json) -> Iterable[str]:
     rows = [
-        [arm, " + ".join(entry["positives"]), protocol, _value(value)]
+        [arm, " + ".join(entry["positives"]), protocol, value_cell(value)]
         for arm, entry in report["abstention"].items()
         for protocol, value in entry["auroc"].items()
     ]
@@ -197,22 +200,6 @@ def _cost(report: Json) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [list(head), ["---"] * len(head), *map(list, rows)]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
-
-
-def _value(entry: Json | None, *, signed: bool = False) -> str:
-    if entry is None:
-        return "–"
-    digits = 1 if abs(entry["value"]) >= 10 else 3
-    return _told(entry, f"{'+' if signed else ''}.{digits}f")
-
-
-def _share(entry: Json | None) -> str:
-    return "–" if entry is None else _told(entry, ".0%")
-
-
-def _told(entry: Json, spec: str) -> str:
-    value = format(entry["value"], spec)
-    return value if entry["low"] is None else f"{value} [{entry['low']:{spec}}, {entry['high']:{spec}}]"
 
 
 def _p(value: float | None) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from data.catalog import message
 from index.charts import Estimate, histogram, intervals, lines, scatter
 from index.page_parts import document, table, tiles
+from rag.evaluation.cells import share_cell, value_cell
 from rag.evaluation.scoring import METRICS
 from rag.evaluation.statistics import LEAST_CLUSTERS
 
@@ -179,7 +180,7 @@ def _means(report: Json) -> str:
         for metric in METRICS:
             cells = [report["means"][arm][protocol]["metrics"].get(metric) for arm in arms]
             if any(cells):
-                rows.append([message(f"metric.{metric}"), *map(_value, cells)])
+                rows.append([message(f"metric.{metric}"), *map(value_cell, cells)])
         heading = f"{_protocol(protocol)} ({report['protocols'][protocol]['asked']})"
         parts.append(
             f"<details open><summary>{escape(heading)}</summary>"
@@ -190,12 +191,12 @@ def _means(report: Json) -> str:
 
 def _abstention(report: Json) -> str:
     rows = [
-        [arm, _protocol(protocol), _share(shares["refused_by_threshold"]), _share(shares["refused_by_model"])]
+        [arm, _protocol(protocol), share_cell(shares["refused_by_threshold"]), share_cell(shares["refused_by_model"])]
         for arm, entry in report["abstention"].items()
         for protocol, shares in entry["protocols"].items()
     ]
     told = [
-        [arm, " + ".join(map(_protocol, entry["positives"])), _protocol(protocol), _value(value)]
+        [arm, " + ".join(map(_protocol, entry["positives"])), _protocol(protocol), value_cell(value)]
         for arm, entry in report["abstention"].items()
         for protocol, value in entry["auroc"].items()
     ]
@@ -247,21 +248,6 @@ def _cases(report: Json, side: str) -> str:
             f"{table((_text('arm'), message('metric.cosine'), ''), rows)}</details>"
         )
     return "".join(parts)
-
-
-def _value(entry: Json | None) -> str:
-    if not entry:
-        return "–"
-    return _told(entry, f".{1 if abs(entry['value']) >= 10 else 3}f")
-
-
-def _share(entry: Json | None) -> str:
-    return "–" if entry is None else _told(entry, ".0%")
-
-
-def _told(entry: Json, spec: str) -> str:
-    value = format(entry["value"], spec)
-    return value if entry["low"] is None else f"{value} [{entry['low']:{spec}}, {entry['high']:{spec}}]"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -55,6 +55,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"(?P<count>\d+) questions of the (?:first|second) report are not in the other", "not_in_both"),
     (r"file (?P<name>.+) differs", "other_file"),
     (r"the prompts differ", "other_prompt"),
+    (r"the code that answers differs", "other_code"),
+    (r"arm (?P<arm>.+) ran on (?P<before>.+) and on (?P<after>.+)", "other_device"),
     # models
     (r"run `dobae models pull`", "no_model"),
 )

@@ -1,6 +1,6 @@
 """The digest of an arm: everything that its answers depend on, so that a journal never gives another's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,22 @@ class LocalFake(ScriptedGenerator):
         self.device = device
 
 
+def _folder(folder: Path, files: Mapping[str, str]) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "model.safetensors").write_bytes(b"weights")
-    (folder / "config.json").write_text("{}", "utf-8")
-    return folder
+    return _folder(tmp_path / "model", {"model.safetensors": "weights", "config.json": "{}"})
 
 
 @pytest.fixture
 def adapter(tmp_path: Path) -> Path:
-    folder = tmp_path / "adapter"
-    folder.mkdir()
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")
-    (folder / "adapter_config.json").write_text('{"lora_alpha": 16}', "utf-8")
-    return folder
+    files = {"adapter_model.safetensors": "weights", "adapter_config.json": '{"lora_alpha": 16}'}
+    return _folder(tmp_path / "adapter", files)
 
 
 @pytest.fixture
