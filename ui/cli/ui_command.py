@@ -44,6 +44,7 @@ def ui(
         "server.headless": str(headless).lower(),
         "server.address": "127.0.0.1",
         "server.fileWatcherType": "none",
+        "server.showEmailPrompt": "false",
         "server.maxUploadSize": MAX_UPLOAD_MB,
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
