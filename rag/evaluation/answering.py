@@ -9,14 +9,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-from data.text import check_question, on_one_line
 from index.knowledge_base import KnowledgeBase
 from rag.answer import Answer
 from rag.citations import without_markers
-from rag.decompose import decompose
 from rag.evaluation.arms import (
     Arm,
     BatchGenerator,
+    Collector,
     Loadable,
     Recorder,
     Replay,
@@ -28,7 +27,7 @@ from rag.evaluation.config import StatisticsSettings
 from rag.evaluation.journal import AnswerJournal, Record
 from rag.evaluation.protocols import AskedQuestion
 from rag.evaluation.retrieval import ArmRetriever
-from rag.generators.base import GenerationRequest, Generator
+from rag.generators.base import Generator
 from rag.pipeline import PipelineSettings, QAPipeline
 
 Progress = Callable[[int, int], None]
@@ -57,8 +56,8 @@ class Asking:
         arm: The arm.
         item: The question.
         seed: Seed of what the arm draws; empty where it draws nothing.
-        together: Questions that a model generates in one batch, this one among them: how it rounds, and so what it
-            says, may depend on the others. Empty where each is asked alone.
+        together: What stands for each of the questions that a model generates in one batch, this one among them: how it
+            rounds, and so what it says, may depend on the others. Empty where each is asked alone.
         key: Digest of everything that the answer depends on.
     """
 
@@ -78,24 +77,23 @@ def plan_askings(
     """Lists everything to be asked, arm by arm."""
     planned = []
     for arm in arms:
-        items = [item for item in questions if arm.takes(item)]
-        batches = _batches(items, arm.settings.batch)
         seeds = [f"{settings.seed}/{draw}" for draw in range(settings.draws)] if arm.settings.drawn else [""]
-        for item in items:
-            together = batches.get(item.question, ())
-            planned += [
-                Asking(arm, item, seed, together, _key(arm, item, bases[item.base], seed, together)) for seed in seeds
-            ]
+        asked = [(item, seed) for item in questions if arm.takes(item) for seed in seeds]
+        keys = [_key(arm, item, bases[item.base], seed) for item, seed in asked]
+        batches = _batches(keys, arm.settings.batch)
+        for (item, seed), key in zip(asked, keys, strict=True):
+            together = batches.get(key, ())
+            planned.append(Asking(arm, item, seed, together, _digest(key, *together) if together else key))
     return planned
 
 
-def _batches(items: Sequence[AskedQuestion], size: int) -> dict[str, tuple[str, ...]]:
+def _batches(keys: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
     """Returns the batch of each question, whatever of it was answered before; none where a batch is of one."""
     if size == 1:
         return {}
-    texts = list(dict.fromkeys(item.question for item in items))
-    batches = [tuple(texts[start : start + size]) for start in range(0, len(texts), size)]
-    return {text: batch for batch in batches for text in batch}
+    distinct = list(dict.fromkeys(keys))
+    batches = [tuple(distinct[start : start + size]) for start in range(0, len(distinct), size)]
+    return {key: batch for batch in batches for key in batch}
 
 
 def answer_all(
@@ -125,44 +123,60 @@ def answer_all(
         arm = group[0].arm
         if isinstance(arm.generator, Loadable):
             arm.generator.load()
-        answered = _in_batches(arm, group) if arm.settings.batch > 1 else _one_by_one(arm, group, bases)
-        for records in answered:
+        answer = _in_batches if arm.settings.batch > 1 else _one_by_one
+        for records in answer(arm, group, _Retrievers(arm, bases)):
             journal.add(records)
             done += len(records)
             if progress:
                 progress(done, len(pending))
 
 
-def _key(arm: Arm, item: AskedQuestion, base: OpenBase, seed: str, together: Sequence[str]) -> str:
+def _key(arm: Arm, item: AskedQuestion, base: OpenBase, seed: str) -> str:
+    """Returns a digest of everything the answer depends on when the question is asked alone."""
     retrieval = arm.settings.retrieval
-    parts = (
+    return _digest(
         arm.digest,
         "" if retrieval == "none" else base.digest,
         item.question,
         "\x1e".join(item.targets) if retrieval == "oracle" else "",
         "" if retrieval == "none" else "\x1e".join(item.removed),
         seed,
-        "\x1e".join(together),
     )
+
+
+def _digest(*parts: str) -> str:
     return sha256("\x1f".join(parts).encode()).hexdigest()[:24]
 
 
-def _one_by_one(arm: Arm, askings: Sequence[Asking], bases: Mapping[str, OpenBase]) -> Iterator[list[Record]]:
+class _Retrievers:
+    """Retrievers of one arm, one for each base it is asked about."""
+
+    def __init__(self, arm: Arm, bases: Mapping[str, OpenBase]) -> None:
+        self._arm = arm
+        self._bases = bases
+        self._made: dict[str, ArmRetriever] = {}
+
+    def begin(self, asking: Asking) -> ArmRetriever | None:
+        """Returns the retriever for a question, ready to search as if for the first time; None without retrieval."""
+        item = asking.item
+        if self._arm.settings.retrieval == "none":
+            return None
+        if item.base not in self._made:
+            opened = self._bases[item.base]
+            self._made[item.base] = ArmRetriever(opened.base, self._arm.settings, opened.numbers)
+        retriever = self._made[item.base]
+        retriever.begin(item.targets, item.removed, f"{asking.seed}/{item.question}")
+        return retriever
+
+
+def _one_by_one(arm: Arm, askings: Sequence[Asking], retrievers: _Retrievers) -> Iterator[list[Record]]:
     recorder = Recorder(arm.generator)
     generator: Generator = recorder if arm.settings.instruction else WithoutInstruction(recorder)
-    retrievers: dict[str, ArmRetriever | None] = {}
     for asking in askings:
-        name = asking.item.base
-        if name not in retrievers:
-            opened = bases[name]
-            needs_none = arm.settings.retrieval == "none"
-            retrievers[name] = None if needs_none else ArmRetriever(opened.base, arm.settings, opened.numbers)
-        retriever = retrievers[name]
-        if retriever is not None:
-            retriever.begin(asking.item.targets, asking.item.removed, f"{asking.seed}/{asking.item.question}")
+        retriever = retrievers.begin(asking)
         recorder.calls.clear()
         peak = PeakMemory()
-        answer = QAPipeline(retriever, generator, _pipeline_settings(arm)).ask(asking.item.question)
+        answer = _ask(asking, retriever, generator)
         cost = {
             "first_s": round(sum(call.first_s for call in recorder.calls[:1]), 4),
             "seconds": round(sum(call.seconds for call in recorder.calls), 4),
@@ -171,16 +185,23 @@ def _one_by_one(arm: Arm, askings: Sequence[Asking], bases: Mapping[str, OpenBas
         yield [_record(asking, answer, retriever, [call.raw for call in recorder.calls], cost)]
 
 
-def _in_batches(arm: Arm, askings: Sequence[Asking]) -> Iterator[list[Record]]:
-    """Answers without retrieval, several questions at once; the pipeline then reads what was written."""
+def _in_batches(arm: Arm, askings: Sequence[Asking], retrievers: _Retrievers) -> Iterator[list[Record]]:
+    """Answers several questions at once.
+
+    The pipeline is run twice for each: first to learn what it would have the model say, then to read what was written.
+    """
     generator = cast(BatchGenerator, arm.generator)
-    for together, members in groupby(askings, key=lambda asking: asking.together):
-        requests = [request for question in together for request in _requests(arm, question)]
+    for _, group in groupby(askings, key=lambda asking: asking.together):
+        members = list(group)
+        collector = Collector(arm.generator.name)
+        for asking in members:
+            _ask(asking, retrievers.begin(asking), collector)
+        requests = collector.requests
         peak = PeakMemory()
         begin = perf_counter()
         sent = requests if arm.settings.instruction else [uninstructed(request) for request in requests]
-        texts = generator.generate_batch(sent)
-        seconds = (perf_counter() - begin) / len(together)
+        texts = generator.generate_batch(sent) if sent else []
+        seconds = (perf_counter() - begin) / len(members)
         replay = Replay(
             arm.generator.name,
             {request.messages: text for request, text in zip(requests, texts, strict=True)},
@@ -189,21 +210,16 @@ def _in_batches(arm: Arm, askings: Sequence[Asking]) -> Iterator[list[Record]]:
         records = []
         for asking in members:
             recorder = Recorder(replay)
-            answer = QAPipeline(None, recorder, _pipeline_settings(arm)).ask(asking.item.question)
-            records.append(_record(asking, answer, None, [call.raw for call in recorder.calls], cost))
+            retriever = retrievers.begin(asking)
+            answer = _ask(asking, retriever, recorder)
+            records.append(_record(asking, answer, retriever, [call.raw for call in recorder.calls], cost))
         yield records
 
 
-def _requests(arm: Arm, question: str) -> list[GenerationRequest]:
-    """Renders the parts of a question as the pipeline does."""
-    text = check_question(question)
-    parts = decompose(text) if arm.settings.split else (text,)
-    return [GenerationRequest.of(on_one_line(part), None, arm.settings.max_new_tokens) for part in parts]
-
-
-def _pipeline_settings(arm: Arm) -> PipelineSettings:
-    settings = arm.settings
-    return PipelineSettings(settings.k, settings.split, settings.refuse, settings.max_new_tokens)
+def _ask(asking: Asking, retriever: ArmRetriever | None, generator: Generator) -> Answer:
+    settings = asking.arm.settings
+    pipeline = PipelineSettings(settings.k, settings.split, settings.refuse, settings.max_new_tokens)
+    return QAPipeline(retriever, generator, pipeline).ask(asking.item.question)
 
 
 def _record(

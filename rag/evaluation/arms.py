@@ -192,6 +192,23 @@ class WithoutInstruction:
         return self._inner.stream(uninstructed(request))
 
 
+class Collector:
+    """Answers nothing, and keeps what it was asked.
+
+    Attributes:
+        requests: In the order of asking.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.requests: list[GenerationRequest] = []
+
+    def stream(self, request: GenerationRequest) -> Iterator[str]:
+        """Keeps a request; there is no text."""
+        self.requests.append(request)
+        return iter(())
+
+
 class Replay:
     """Says what was generated before, in a batch."""
 

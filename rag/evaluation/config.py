@@ -98,7 +98,7 @@ class ArmSettings:
         max_new_tokens: Most tokens of one part's answer.
         wording: Whose words a local model answers in: sentences of its examples ("quoted"), its own ("free"), or as
             `dobae ask` would let it ("auto").
-        batch: Questions generated at once; for local models without retrieval.
+        batch: Questions generated at once; for local models.
         protocols: Protocols it takes part in; empty for all.
     """
 
@@ -267,8 +267,8 @@ def _arm_problems(arms: list[ArmSettings]) -> list[str]:
             problems.append(f'{where}.name may hold letters, digits, "+", "-" and "_" only')
         counts = {key: getattr(arm, key) for key in ("k", "max_new_tokens", "batch")}
         problems += [f"{where}.{key} is {value}; it must be at least 1" for key, value in counts.items() if value < 1]
-        if arm.batch > 1 and (arm.retrieval != "none" or ":" in arm.generator):
-            problems.append(f'{where}.batch above 1 needs a local model and retrieval = "none"')
+        if arm.batch > 1 and (arm.generator == "extractive" or ":" in arm.generator):
+            problems.append(f"{where}.batch above 1 needs a local model")
         if arm.generator == "extractive" and arm.retrieval == "none":
             problems.append(f"{where}: the extractive generator quotes examples and needs a retrieval")
         if arm.generator == "extractive" and not arm.instruction:

@@ -85,7 +85,7 @@ def greedy_spans(
     with step_lock(), torch_threads(decoding.prefill_threads):
         chosen = _choices(model, cache, tokens, 1)
     # A guess can be taken back only from a cache that keeps every position.
-    can_draft = decoding.max_draft > 0 and all(_keeps_everything(layer) for layer in cache.layers)
+    can_draft = decoding.max_draft > 0 and _all_kept(cache)
     length = _MIN_DRAFT
     while True:
         span: list[int] = []
@@ -122,12 +122,13 @@ def greedy_batch(
 ) -> None:
     """Continues several prompts greedily at once; for bulk work, where nobody waits for the first word.
 
-    A step of a small model reads all its weights whether it writes one token or sixteen. Sums over a padded batch round
-    otherwise than alone, so where two tokens nearly tie the answer may differ from `greedy_spans`'; the same batch
+    Every prompt is read alone, so that none is padded to the longest; the answers are written together, because a step
+    of a small model reads all its weights whether it writes one token or sixteen. Sums over padded positions round
+    otherwise than without, so where two tokens nearly tie the answer may differ from `greedy_spans`'; the same batch
     gives the same answers.
 
     Args:
-        model: A causal language model in eval mode.
+        model: A causal language model in eval mode whose cache keeps every position (see `keeps_everything`).
         prompts: Token ids, at least one each.
         stop_ids: Tokens that end an answer.
         max_new_tokens: Upper bound on the tokens of one answer.
@@ -137,15 +138,28 @@ def greedy_batch(
     import torch
     from transformers import DynamicCache
 
-    longest = max(map(len, prompts))
-    padded = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
-    ids = torch.tensor(padded, device=model.device)  # (b, n)
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)  # (b, n)
-    cache = DynamicCache(config=model.config)
-    active = list(range(len(prompts)))
     with torch.inference_mode(), torch_threads(threads):
-        for step in range(max_new_tokens):
+        caches = [DynamicCache(config=model.config) for _ in prompts]
+        chosen = [_choices(model, cache, list(prompt), 1)[0] for cache, prompt in zip(caches, prompts, strict=True)]
+        active = list(range(len(prompts)))
+        cache, mask = _side_by_side(model, caches)
+        del caches
+        for step in range(1, max_new_tokens + 1):
+            going = [
+                place
+                for place, (number, token) in enumerate(zip(active, chosen, strict=True))
+                if token not in stop_ids and not push(number, token)
+            ]
+            if not going or step == max_new_tokens:
+                return
+            if len(going) < len(active):
+                kept = torch.tensor(going, device=model.device)
+                cache.batch_select_indices(kept)
+                mask = mask[kept]
+                active = [active[place] for place in going]
+            ids = torch.tensor([[chosen[place]] for place in going], device=model.device)  # (b, 1)
+            positions = mask.sum(dim=1, keepdim=True)  # (b, 1)
+            mask = torch.cat((mask, mask.new_ones((len(going), 1))), dim=1)
             logits = model(
                 input_ids=ids,
                 attention_mask=mask,
@@ -154,22 +168,37 @@ def greedy_batch(
                 logits_to_keep=1,
                 cache=cache,
             ).logits  # (b, 1, v)
-            chosen: list[int] = logits[:, -1].argmax(dim=-1).tolist()
-            going = [
-                place
-                for place, (number, token) in enumerate(zip(active, chosen, strict=True))
-                if token not in stop_ids and not push(number, token)
-            ]
-            if not going or step + 1 == max_new_tokens:
-                return
-            if len(going) < len(active):
-                kept = torch.tensor(going, device=model.device)
-                cache.batch_select_indices(kept)
-                mask, positions = mask[kept], positions[kept]
-                active = [active[place] for place in going]
-            ids = torch.tensor([[chosen[place]] for place in going], device=model.device)  # (b, 1)
-            mask = torch.cat((mask, mask.new_ones((len(going), 1))), dim=1)
-            positions = positions[:, -1:] + 1
+            chosen = logits[:, -1].argmax(dim=-1).tolist()
+
+
+def keeps_everything(model: Any) -> bool:
+    """Says whether a model's cache keeps every position, as drafts and batches need: no sliding window, no state."""
+    from transformers import DynamicCache
+
+    return _all_kept(DynamicCache(config=model.config))
+
+
+def _side_by_side(model: Any, caches: Sequence[Any]) -> tuple[Any, Any]:
+    """Joins caches of one prompt each into one of shape `(b, heads, n, size)`, shorter prompts padded on the left.
+
+    Returns:
+        The cache, and the mask of what is no padding; shape `(b, n)`.
+    """
+    import torch
+    from torch.nn.functional import pad
+    from transformers import DynamicCache
+
+    lengths = [cache.get_seq_length() for cache in caches]
+    longest = max(lengths)
+    joined = DynamicCache(config=model.config)
+    for number, layers in enumerate(zip(*(cache.layers for cache in caches), strict=True)):
+        keys, values = (
+            torch.cat([pad(state, (0, 0, longest - state.shape[-2], 0)) for state in states])
+            for states in ([layer.keys for layer in layers], [layer.values for layer in layers])
+        )
+        joined.update(keys, values, number)
+    mask = torch.tensor([[0] * (longest - length) + [1] * length for length in lengths], device=model.device)
+    return joined, mask
 
 
 class _Lookup:
@@ -211,10 +240,10 @@ def _choices(model: Any, cache: Any, tokens: list[int], keep: int) -> list[int]:
     return chosen
 
 
-def _keeps_everything(layer: Any) -> bool:
+def _all_kept(cache: Any) -> bool:
     from transformers.cache_utils import DynamicLayer
 
-    return type(layer) is DynamicLayer
+    return all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
 @contextmanager

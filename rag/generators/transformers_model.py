@@ -15,7 +15,7 @@ from data.errors import AdapterMismatchError, DobaeError, GenerationError, Input
 from data.tokenizer_files import load_tokenizer
 from rag.generators.adapters import check_model, check_names, read_card
 from rag.generators.base import GenerationRequest
-from rag.generators.decoding import Decoding, greedy_batch, greedy_spans
+from rag.generators.decoding import Decoding, greedy_batch, greedy_spans, keeps_everything
 from rag.generators.quoting import quotations, quoted_spans
 from rag.generators.revisions import find_base
 from rag.generators.textstream import RepetitionGuard, TextDecoder
@@ -145,9 +145,10 @@ class TransformersGenerator:
         Raises:
             GenerationError: A prompt does not fit, or the model failed.
         """
-        if self._quote:  # Few steps an answer, at places that differ: nothing to gain from a batch.
-            return ["".join(self.stream(request)) for request in requests]
         loaded = self._ensure()
+        # Quoting takes few steps an answer, at places that differ: nothing to gain from a batch.
+        if self._quote or not keeps_everything(loaded.model):
+            return ["".join(self.stream(request)) for request in requests]
         prompts = [self._prompt(loaded, request) for request in requests]
         decoders = [TextDecoder(loaded.tokenizer) for _ in requests]
         guards = [RepetitionGuard() for _ in requests]

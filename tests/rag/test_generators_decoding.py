@@ -4,11 +4,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from rag.generators.decoding import Decoding, _Lookup, greedy_batch, greedy_spans
+from rag.generators.decoding import Decoding, _Lookup, greedy_batch, greedy_spans, keeps_everything
 
 NOTHING = frozenset[int]()
 
@@ -171,3 +172,10 @@ def test_answers_of_a_batch_end_each_at_its_own_stop(tiny_model: Any) -> None:
     stop = next(token for token in alone[0][3:] if token not in alone[1])
     expected = alone[0][: alone[0].index(stop)]
     assert batch(tiny_model, prompts, 40, frozenset([stop])) == [expected, alone[1]]
+
+
+def test_only_caches_that_keep_every_position_may_be_joined(tiny_model: Any) -> None:
+    from transformers import Gemma3TextConfig
+
+    assert keeps_everything(tiny_model)
+    assert not keeps_everything(SimpleNamespace(config=Gemma3TextConfig(num_hidden_layers=6)))

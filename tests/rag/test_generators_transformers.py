@@ -256,3 +256,13 @@ def test_a_batch_answers_as_streams_do(tiny_folder: Path, hits: tuple[Hit, ...])
         GenerationRequest.of("이음매는?", hits[:1], 60),
     ]
     assert generator.generate_batch(requests) == [answer(generator, request) for request in requests]
+
+
+def test_a_model_whose_cache_forgets_answers_a_batch_one_by_one(
+    tiny_folder: Path, hits: tuple[Hit, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.generators.transformers_model.keeps_everything", lambda model: False)
+    monkeypatch.setattr("rag.generators.transformers_model.greedy_batch", lambda *args, **rest: pytest.fail("batched"))
+    generator = tiny(tiny_folder)
+    requests = [GenerationRequest.of("이음매는?", hits[:count], 20) for count in (1, 2)]
+    assert generator.generate_batch(requests) == [answer(generator, request) for request in requests]

@@ -98,6 +98,25 @@ def test_answers_of_a_smaller_run_are_not_taken_into_batches_of_other_members(
     assert grown.report == fresh.report
 
 
+def test_a_batch_is_given_the_examples_that_were_found_for_each_question(
+    world: dict[str, Any], use: MakeGenerator, tmp_path: Path
+) -> None:
+    asked = world | {"protocols": {"paraphrase": 4, "compound": 2, "unseen": 2}}
+    alone = {"name": "grounded", "retrieval": "hybrid", "wording": "free"}
+    use(ScriptedGenerator("바탕이 젖어 있으면 들뜹니다. [1]"))
+    run(parse_config(asked | {"arms": [alone]}, "test"), tmp_path / "alone")
+    batcher = Batcher()
+    use(batcher)
+    run(parse_config(asked | {"arms": [alone | {"batch": 3}]}, "test"), tmp_path / "together")
+    one_by_one, together = records(tmp_path / "alone"), records(tmp_path / "together")
+    assert [len(batch) for batch in batcher.batches] == [3, 3, 4]
+    for first, second in zip(one_by_one, together, strict=True):
+        for part, batched_part in zip(first["parts"], second["parts"], strict=True):
+            assert batched_part["examples"] == part["examples"]
+            assert batched_part["ranking"] == part["ranking"]
+            assert batched_part["raw"].startswith(f"{part['text']}: ")
+
+
 def test_another_seed_draws_other_examples_and_leaves_what_is_not_drawn(
     world: dict[str, Any], change: Callable[..., EvaluationConfig], tmp_path: Path
 ) -> None:

@@ -44,7 +44,8 @@ def test_all_mistakes_are_named_at_once(world: dict[str, Any]) -> None:
         ({"name": "extractive", "generator": "extractive"}, "stands there twice"),
         ({"name": "a.b", "generator": "extractive"}, "may hold letters"),
         ({"name": "x", "generator": "extractive", "retrieval": "none"}, "needs a retrieval"),
-        ({"name": "x", "batch": 4}, 'needs a local model and retrieval = "none"'),
+        ({"name": "x", "generator": "extractive", "batch": 4}, "batch above 1 needs a local model"),
+        ({"name": "x", "generator": "openai:any", "batch": 4}, "batch above 1 needs a local model"),
         ({"name": "x", "generator": "extractive", "protocols": ["unsen"]}, "did you mean unseen?"),
     ],
 )
