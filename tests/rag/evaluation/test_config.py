@@ -1,12 +1,17 @@
 """Settings: a file with mistakes is refused once, with all of them; every preset can be read."""
 
+import tomllib
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data.errors import InputError
 from data.settings import find_config, preset_names
-from rag.evaluation.config import PRESETS, parse_config, read_config
+from rag.evaluation.config import PRESETS, PROTOCOLS, ArmSettings, parse_config, read_config
+
+GUIDE = Path(__file__).parents[3] / "docs" / "evaluating.md"
 
 
 @pytest.mark.parametrize("name", preset_names(PRESETS))
@@ -65,3 +70,11 @@ def test_the_digest_follows_settings_and_not_the_name(world: dict[str, Any]) -> 
 def test_the_depth_of_rankings_is_no_setting(world: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"metrics\.depth is unknown"):
         parse_config(world | {"metrics": {"depth": 5}}, "test")
+
+
+def test_the_guides_example_is_sound_and_the_guide_names_every_key_of_an_arm() -> None:
+    text = GUIDE.read_text("utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    assert parse_config(tomllib.loads(example), "mine").main == "with-examples"
+    keys = {field.name for field in fields(ArmSettings)} - {"name"}
+    assert {name for name in (*keys, *PROTOCOLS) if f"`{name}`" not in text} == set()
