@@ -104,6 +104,9 @@ def test_ask_of_a_file_goes_on_where_it_was_killed(kb: Path, tmp_path: Path) -> 
     assert "1 of 3" in result.stderr
     again = [json.loads(line) for line in out.read_bytes().splitlines()]
     assert [record["question"] for record in again] == questions.read_text("utf-8").split("\n")[:3]
+    elsewise = dobae("ask", *QUOTED, "--questions", questions, "--out", out, "--kb", kb, "--top-k", 2)
+    _assert_one_line(elsewise)
+    assert "top_k 3, not 2" in elsewise.stderr
     other = tmp_path / "other.txt"
     other.write_text("다른 질문입니다?\n", "utf-8")
     refused = dobae("ask", *QUOTED, "--questions", other, "--out", out, "--kb", kb)

@@ -22,9 +22,7 @@ class AnswerFile:
         done: Number of leading questions that the file answered when it was opened.
     """
 
-    def __init__(
-        self, path: Path, questions: list[str], generator: str, settings: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, path: Path, questions: list[str], generator: str, settings: dict[str, Any]) -> None:
         """Opens a new file or one that an earlier run left behind; a last line cut short is taken back.
 
         Args:
@@ -32,7 +30,7 @@ class AnswerFile:
             questions: All questions, in order.
             generator: Name of the generator; a run is not continued by another.
             settings: What else the answers depend on, as JSON values; written with every answer, and a run is not
-                continued with others. Not written and not compared if None.
+                continued with others.
 
         Raises:
             InputError: The file holds something else, answers other questions, is being written by another process,
@@ -63,10 +61,9 @@ class AnswerFile:
         Raises:
             InputError: The disk is full or gone; what was written before stays.
         """
-        if self._settings is not None:
-            answer = answer | {"settings": self._settings}
+        line = json.dumps(answer | {"settings": self._settings}, ensure_ascii=False)
         try:
-            self._file.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+            self._file.write(line.encode() + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -123,8 +120,6 @@ class AnswerFile:
             raise self._stranger(number) from None
 
     def _check(self, found: dict[str, Any], number: int) -> None:
-        if self._settings is None:
-            return
         where, mend = f"{self._path}, line {number + 1}", "give a new --out file"
         if not found:
             raise InputError(f"{where}: does not say with which settings it was answered; {mend}")

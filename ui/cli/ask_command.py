@@ -97,7 +97,8 @@ def ask(
     settings = PipelineSettings(top_k=top_k, split=not no_split, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)
     if single is None:
-        _answer_file(pipeline, many, out or Path(), as_json)
+        said = {"base_url": base_url, "quantization": quantization, "quote": quote}
+        _answer_file(pipeline, many, out or Path(), said, as_json)
     elif as_json:
         typer.echo(json.dumps(pipeline.ask(single).to_json(), ensure_ascii=False))
     else:
@@ -106,10 +107,18 @@ def ask(
         print_stream(pipeline, single, live=sys.stdout.isatty())
 
 
-def _answer_file(pipeline: "QAPipeline", questions: list[str], out: Path, as_json: bool) -> None:
+def _answer_file(
+    pipeline: "QAPipeline", questions: list[str], out: Path, said: dict[str, str | bool | None], as_json: bool
+) -> None:
+    """Answers questions into a file; `said` are options of the command that its answers depend on."""
     from ui.cli.answer_file import AnswerFile
+    from ui.cli.answer_settings import answer_settings
 
-    with AnswerFile(out, questions, pipeline.generator.name) as answers, progress_bar("answering") as progress:
+    settings = answer_settings(pipeline) | said
+    with (
+        AnswerFile(out, questions, pipeline.generator.name, settings) as answers,
+        progress_bar("answering") as progress,
+    ):
         if answers.done:
             note(f"{out}: {answers.done} of {len(questions)} questions are answered already")
         for number in range(answers.done, len(questions)):

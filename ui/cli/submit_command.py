@@ -1,7 +1,6 @@
 """`dobae submit`: answers a DACON test file and writes the submission."""
 
 import json
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from index.retriever import Retriever
-    from rag.pipeline import QAPipeline
 
 
 def submit(
@@ -67,6 +65,7 @@ def submit(
     from rag.generators.spec import make_generator
     from rag.pipeline import PipelineSettings, QAPipeline
     from ui.cli.answer_file import AnswerFile
+    from ui.cli.answer_settings import answer_settings
 
     questions = read_test_questions(test)
     metric = make_metric_encoder(metric_encoder)
@@ -80,7 +79,8 @@ def submit(
     settings = PipelineSettings(top_k=top_k, refuse=False, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)
     texts = [item.question for item in questions]
-    settled = _settings(pipeline, retriever) | {"base_url": base_url, "quantization": quantization}
+    settled = answer_settings(pipeline) | {"base": _base_digest(retriever)}
+    settled |= {"base_url": base_url, "quantization": quantization}
     with AnswerFile(beside, texts, pipeline.generator.name, settled) as answers, progress_bar("answering") as progress:
         if answers.done:
             note(f"{beside}: {answers.done} of {len(texts)} questions are answered already")
@@ -108,28 +108,12 @@ def submit(
     typer.echo(f"{target}: {len(questions):,} rows by {metric.name}{warning}; answers in {beside}")
 
 
-def _settings(pipeline: "QAPipeline", retriever: "Retriever") -> "dict[str, Any]":
-    """Returns what the answers depend on beside the question and the generator's name, as JSON values."""
-    from data.prompts import prompt_digest
-    from rag.generators.digests import LocalModel, adapter_digest, model_digest
-    from rag.pipeline import ANSWERING_VERSION
-
-    base, model = retriever.base, pipeline.generator
+def _base_digest(retriever: "Retriever") -> str:
+    """Returns a digest of the base's groups and of how they are searched; 16 characters."""
+    base = retriever.base
     manifest = base.manifest
     content = f"{base.store.state().content}\x1f{manifest.tokenizer}\x1f{manifest.weights}\x1f{manifest.calibration}"
-    settings = {
-        "base": sha256(content.encode()).hexdigest()[:16],
-        "encoder": base.encoder.fingerprint,
-        "example": retriever.settings.example,
-        **asdict(pipeline.settings),
-        "prompt": prompt_digest(),
-        "answering_version": ANSWERING_VERSION,
-    }
-    if isinstance(model, LocalModel):
-        settings["model"] = model_digest(model.folder)
-        settings["device"] = model.device
-        settings["adapter"] = adapter_digest(model.adapter) if model.adapter else None
-    return settings
+    return sha256(content.encode()).hexdigest()[:16]
 
 
 def _text_of(answer: "dict[str, Any]") -> tuple[str, bool]:
