@@ -5,12 +5,10 @@ other four at a cosine of 0.81, the first answer at 0.71. Nearness is the cosine
 no encoder, so that a knowledge base of long answers is still built in the time its questions take to encode.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from math import sqrt
 from typing import Literal, get_args
 
-from index.korean import jamo_ngrams
+from index.korean import jamo_ngrams, ngram_cosine, ngram_vector
 
 ExampleChoice = Literal["medoid", "shortest", "first"]
 EXAMPLE_CHOICES: tuple[str, ...] = get_args(ExampleChoice)
@@ -26,14 +24,11 @@ def medoid_of_ngrams(ngrams: Sequence[Sequence[str]]) -> int:
     if len(ngrams) < 3:
         # Of two answers each is as near to the other; keep the file's order.
         return 0
-    counts = [Counter(grams) for grams in ngrams]
-    norms = [sqrt(sum(count * count for count in counter.values())) or 1.0 for counter in counts]
-    totals = [0.0] * len(counts)
-    for first in range(len(counts)):
+    vectors = [ngram_vector(grams) for grams in ngrams]
+    totals = [0.0] * len(vectors)
+    for first in range(len(vectors)):
         for second in range(first):
-            small, large = sorted((counts[first], counts[second]), key=len)
-            dot = sum(count * large[gram] for gram, count in small.items())
-            similarity = dot / (norms[first] * norms[second])
+            similarity = ngram_cosine(vectors[first], vectors[second])
             totals[first] += similarity
             totals[second] += similarity
     return max(range(len(totals)), key=lambda position: (totals[position], -position))

@@ -5,10 +5,13 @@ Kiwi takes a second or more to load and is safe to use from several threads, so 
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
+from math import sqrt
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,9 @@ SPELLING_GRAM = 3
 
 HEAD = 2
 """Syllables kept of a word."""
+
+NgramVector = dict[str, float]
+"""Weight of each n-gram of a text."""
 
 _CONTENT_TAGS = frozenset(
     ("NNG", "NNP", "NNB", "NR", "VV", "VA", "XR", "SL", "SN", "MM", "MAG", "XPN", "XSN", "W_SERIAL", "SH")
@@ -77,6 +83,19 @@ def jamo_ngrams(text: str, size: int = JAMO_GRAM) -> list[str]:
     Spacing slips and single mistyped letters leave most n-grams as they were, which whole morphemes do not survive.
     """
     return _ngrams(_jamo(text), size)
+
+
+def ngram_vector(grams: Iterable[str]) -> NgramVector:
+    """Returns how often each n-gram occurs, scaled to length 1; empty for no n-gram."""
+    counts = Counter(grams)
+    norm = sqrt(sum(count * count for count in counts.values()))
+    return {gram: count / norm for gram, count in counts.items()}
+
+
+def ngram_cosine(first: NgramVector, second: NgramVector) -> float:
+    """Returns the cosine of two texts' n-grams, in [0, 1]; 0 where one has none."""
+    small, large = sorted((first, second), key=len)
+    return sum(share * large.get(gram, 0.0) for gram, share in small.items())
 
 
 def spelling_ngrams(text: str) -> list[str]:

@@ -51,6 +51,7 @@ class Part:
         abstained: No answer was given.
         refused_by: Why not: "threshold" where nothing fits, "model" where it declined, "empty" where it said nothing.
         unsure: The nearest question is not near; the answer may rest on a near miss.
+        confidence: Larger the better the answer is likely to be (`rag.confidence`); None where nothing was found.
         sentences: The answer sentence by sentence; empty where nothing was answered.
     """
 
@@ -61,6 +62,7 @@ class Part:
     abstained: bool = False
     refused_by: Literal["", "threshold", "model", "empty"] = ""
     unsure: bool = False
+    confidence: float | None = None
     sentences: tuple[Sentence, ...] = ()
 
 
@@ -111,6 +113,7 @@ class Answer:
                     "answer": part.answer,
                     "abstained": part.abstained,
                     "unsure": part.unsure,
+                    "confidence": None if part.confidence is None else round(part.confidence, 6),
                     "hits": [hit_to_json(hit) for hit in part.hits],
                     "citations": [
                         {"marker": citation.marker, "group_id": citation.group_id, "supported": citation.supported}

@@ -16,6 +16,7 @@ from data.types import Hit
 from index.retriever import Retriever
 from rag.answer import Answer, Part, Timings
 from rag.citations import checked_stream, without_markers
+from rag.confidence import confidence
 from rag.decompose import decompose
 from rag.generators.base import DEFAULT_MAX_NEW_TOKENS, GenerationRequest, Generator
 from rag.search import FoundPart, SearchResult, search_question
@@ -155,7 +156,7 @@ class QAPipeline:
 
     def _answer_part(self, found: FoundPart) -> Iterator[str | Part]:
         """Yields chunks of one part's answer, then the part."""
-        part = Part(text=found.text, hits=found.hits, answer="")
+        part = Part(text=found.text, hits=found.hits, answer="", confidence=confidence(found.text, found.hits))
         if self.retriever is not None:
             calibration = self.retriever.base.manifest.calibration
             best = max((hit.score for hit in found.hits), default=-1.0)

@@ -230,6 +230,7 @@ def _record(
     said = iter(raw)
     threshold = retriever.base.manifest.calibration.refuse_below if retriever else None
     best = [max((hit.score for hit in part.hits), default=-1.0) for part in answer.parts]
+    sure = [part.confidence for part in answer.parts if part.confidence is not None]
     counter = asking.arm.generator
     tokens = sum(counter.count_tokens(text) for text in raw) if isinstance(counter, TokenCounter) else None
     return {
@@ -238,7 +239,8 @@ def _record(
         "shown": answer.text,
         "abstained": all(part.abstained for part in answer.parts),
         "refused_by": _refuser(answer),
-        "confidence": None if threshold is None else round(min(best), 6),
+        "similarity": None if threshold is None else round(min(best), 6),
+        "confidence": round(min(sure), 6) if sure else None,
         "below_threshold": None if threshold is None else all(score < threshold for score in best),
         "tokens": tokens,
         "parts": [

@@ -166,8 +166,8 @@ def _auroc(report: Json) -> Iterable[str]:
     ]
     if rows:
         yield (
-            "AUROC: how often a question that the base answers is surer than one it should refuse. Positives are the "
-            "questions of all protocols named, pooled."
+            "AUROC: how often a question that the base answers is nearer to a stored one than one it should refuse is. "
+            "Positives are the questions of all protocols named, pooled."
         )
         yield _table(("arm", "positives", "negatives", "AUROC"), rows)
 

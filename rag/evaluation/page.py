@@ -134,10 +134,10 @@ def _coverage(report: Json) -> list[str]:
 def _similarity(report: Json) -> list[str]:
     main = report["main"]
     points = [
-        (drawn["confidence"], drawn["cosine"], f"{_protocol(item['protocol'])}: {item['question']}")
+        (drawn["similarity"], drawn["cosine"], f"{_protocol(item['protocol'])}: {item['question']}")
         for item in report["questions"]
         for drawn in item["draws"].get(main, ())
-        if drawn["confidence"] is not None and drawn["cosine"] is not None
+        if drawn["similarity"] is not None and drawn["cosine"] is not None
     ]
     if not points:
         return []

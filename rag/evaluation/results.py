@@ -1,8 +1,8 @@
 """From scores to results: means with intervals, paired differences with p-values, refusals, curves, cases.
 
 An arm with something random is asked every question with several seeds. Means and differences take the mean over them,
-question by question; refusals and curves, which set a confidence beside the score of the same answer, take every answer
-as a line of its own, tied to the others of its group; cases show the first answer and its own score.
+question by question; refusals and curves, which set a similarity or a confidence beside the score of the same answer,
+take every answer as a line of its own, tied to the others of its group; cases show the first answer and its own score.
 
 An interval of fewer groups than `LEAST_CLUSTERS` is not told (its ends are null), nor is such a difference tested.
 """
@@ -121,7 +121,7 @@ class Results:
         return found
 
     def abstention(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
-        """Returns how well each arm's confidence tells answerable questions from others, and what is refused.
+        """Returns how well similarity tells answerable questions from others, and what is refused.
 
         `refused_by_threshold` is what the base's own threshold would refuse, `refused_by_model` what the generator
         itself declined to answer, `empty` where it said nothing. Positives of the AUROC are the questions of all
@@ -141,7 +141,7 @@ class Results:
                         ),
                         "empty": self._share(asked, [line.record["refused_by"] == "empty" for line in asked]),
                     }
-            sure = [line for line in lines if line.record["confidence"] is not None]
+            sure = [line for line in lines if line.record["similarity"] is not None]
             real = [line for line in sure if line.item.protocol in ANSWERABLE]
             for protocol in ANSWERABLE:
                 if questions := {line.item.id for line in real if line.item.protocol == protocol}:
@@ -195,11 +195,12 @@ class Results:
         return found
 
     def draws(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> dict[str, dict[str, list[Json]]]:
-        """Returns confidence and cosine of every answer, null where there is none: question id, arm, seed."""
+        """Returns similarity, confidence and cosine of every answer, or null, by question id and arm; one a seed."""
         found: dict[str, dict[str, list[Json]]] = {}
         for arm, lines in self._lines(askings, answers).items():
             for line in lines:
-                drawn = {"confidence": line.record["confidence"], "cosine": line.scores.get("cosine")}
+                drawn = {name: line.record[name] for name in ("similarity", "confidence")}
+                drawn["cosine"] = line.scores.get("cosine")
                 found.setdefault(line.item.id, {}).setdefault(arm, []).append(drawn)
         return found
 
@@ -241,8 +242,8 @@ class Results:
     def _auroc(self, real: Sequence[_Line], other: Sequence[_Line]) -> Interval:
         ours, theirs = _clusters(real), _clusters(other)
         return bootstrap_auroc(
-            np.array([line.record["confidence"] for line in real]),
-            np.array([line.record["confidence"] for line in other]),
+            np.array([line.record["similarity"] for line in real]),
+            np.array([line.record["similarity"] for line in other]),
             positive_clusters=ours,
             negative_clusters=theirs,
             samples=self._settings.bootstrap,

@@ -24,7 +24,7 @@ from rag.evaluation.scoring import DrawnScores, Scorer, score_all
 from rag.evaluation.text_metrics import chrf_signature
 from rag.pipeline import ANSWERING_VERSION
 
-SCHEMA = "dobae.evaluation/2"
+SCHEMA = "dobae.evaluation/3"
 CACHE = "cache"
 JOURNAL = "answers.jsonl"
 PACKAGES = ("faiss-cpu", "bm25s", "kiwipiepy", "numpy", "rouge-score", "sacrebleu", "torch", "transformers", "peft")

@@ -40,7 +40,7 @@ class World:
             )
             refused = values.get("abstained", False)
             record = {"below_threshold": False, "abstained": refused, "refused_by": "model" if refused else ""}
-            self.answers[key] = {"confidence": confidence, **record} | values
+            self.answers[key] = {"similarity": confidence, "confidence": confidence, **record} | values
 
     def results(self, against: str = "a") -> Results:
         return Results(tuple(self.items.values()), self.scores, SETTINGS, against)
@@ -114,6 +114,16 @@ def test_refusals_and_auroc_have_their_values_and_intervals(world: World) -> Non
     assert entry["protocols"]["noisy"]["refused_by_threshold"] == {"value": 0.0, "low": None, "high": None}
 
 
+def test_answers_are_ordered_by_confidence_and_questions_told_apart_by_similarity(world: World) -> None:
+    for number in range(6):
+        world.ask(f"q{number}", "a", (0.9, number / 10), protocol="paraphrase", confidence=number / 10)
+        world.ask(f"o{number}", "a", (0.2, None), protocol="out_of_domain", confidence=0.9)
+    results = world.results()
+    assert results.abstention(world.askings, world.answers)["a"]["auroc"]["out_of_domain"]["value"] == 1.0
+    curve = results.curves(world.askings, world.answers)["a"]["paraphrase"]
+    assert at(curve, 0.5)["value"] == pytest.approx(0.4)
+
+
 def test_an_arm_without_retrieval_has_no_confidence_and_no_curve(world: World) -> None:
     for number in range(6):
         world.ask(f"q{number}", "a", (None, 0.5), below_threshold=None)
@@ -153,8 +163,8 @@ def test_cases_compare_the_answers_that_are_shown(world: World) -> None:
         "worst": [{"question": "q0", "gain": 0.0}],
     }
     assert results.draws(world.askings, world.answers)["q3"]["b"] == [
-        {"confidence": 0.5, "cosine": 0.5},
-        {"confidence": 0.5, "cosine": 0.1},
+        {"similarity": 0.5, "confidence": 0.5, "cosine": 0.5},
+        {"similarity": 0.5, "confidence": 0.5, "cosine": 0.1},
     ]
     # The tables still take the mean over the seeds.
     assert results.scores["b"]["q3"]["cosine"] == pytest.approx(0.3)
