@@ -9,6 +9,7 @@ from data.types import Hit
 from rag.answer import Answer, Part
 from ui.app.answer_text import answer_text
 from ui.app.feedback import FeedbackError
+from ui.app.in_view import in_view
 from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
 from ui.app.session import Turn, engine, feedback, language, say, settings, show_outcome, start
@@ -53,7 +54,8 @@ def show() -> None:
     if not state.turns:
         _examples()
     for number, turn in enumerate(state.turns):
-        with st.chat_message("user"):
+        newest = number == len(state.turns) - 1
+        with st.container(key="newest" if newest else f"turn{number}"), st.chat_message("user"):
             st.html(block(turn.asked[:2000]))
         with st.chat_message("assistant"):
             if turn.job.question != turn.asked:
@@ -74,6 +76,8 @@ def show() -> None:
 
 def _ask_next(question: str) -> None:
     st.session_state.next_question = question
+    if state.turns:
+        in_view("newest", len(state.turns), block="start")
 
 
 def _examples() -> None:
@@ -106,23 +110,22 @@ def _finished(number: int, turn: Turn) -> None:
     if not show_outcome(turn.job) or turn.job.answer is None:
         return
     answer = turn.job.answer
-    opened = st.session_state.get("opened")
-    if opened is not None and opened[0] == number:
-        left, right = st.columns([3, 2], gap="large")
-    else:
-        left, right = st.container(), None
-    with left:
-        for place, part in enumerate(answer.parts):
+    of_turn, of_part, marker = st.session_state.get("opened", (None, None, 0))
+    for place, part in enumerate(answer.parts):
+        # Beside its own part, so that on a phone it stands right below what was read.
+        beside = (of_turn, of_part) == (number, place)
+        left, right = st.columns([3, 2], gap="large") if beside else (st.container(), None)
+        with left:
             _part(number, place, part, len(answer.parts), answer.generator)
-        if not turn.choice.retrieval:
-            st.warning(say("no_retrieval"))
-        st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
-        _take_away(number, answer)
-        _verdict(number, answer)
-    if right is not None and opened is not None:
-        with right, st.container(border=True):
-            part = answer.parts[opened[1]]
-            _example(part.hits[opened[2] - 1], part.text, number)
+        if right is not None:
+            with right, st.container(border=True, key="example"):
+                in_view("example", (number, place, marker), block="nearest")
+                _example(part.hits[marker - 1], part.text, number)
+    if not turn.choice.retrieval:
+        st.warning(say("no_retrieval"))
+    st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
+    _take_away(number, answer)
+    _verdict(number, answer)
 
 
 def _part(number: int, place: int, part: Part, parts: int, generator: str) -> None:
@@ -148,7 +151,7 @@ def _part(number: int, place: int, part: Part, parts: int, generator: str) -> No
         key=f"answer{number}-{place}",
     )
     if marker is not None:
-        st.session_state.opened = (number, place, marker)
+        _open(number, place, marker)
         st.rerun()
     if not all(sentence.supported for sentence in part.sentences):
         st.warning(say("unsupported_some"))
@@ -157,14 +160,42 @@ def _part(number: int, place: int, part: Part, parts: int, generator: str) -> No
 
 
 def _example(hit: Hit, question: str, number: int) -> None:
-    words = say("very_near" if hit.score >= VERY_NEAR else "near" if hit.score >= NEAR else "far")
-    st.progress(max(0.0, min(1.0, hit.score)), text=say("similarity", score=hit.score, words=words))
+    text = say("similarity", score=hit.score, words=_nearness(hit))
+    st.progress(max(0.0, min(1.0, hit.score)), text=text)
     st.caption(say("source_question"))
     st.html(highlighted(hit.question, question))
     st.caption(say("source_answer"))
     st.html(highlighted(hit.answer, question))
     st.caption(say("matched_note"))
     facts = (("category", hit.group.category), ("group", hit.group.id), ("origin", hit.group.source))
+    _found(number, place, part)
+
+
+def _found(number: int, place: int, part: Part) -> None:
+    """Names the examples, so that a reader sees how near they are to the question before opening one."""
+    cited = {citation.marker for citation in part.citations}
+    for hit in part.hits:
+        if hit.rank in cited:
+            _name(number, place, hit)
+    others = [hit for hit in part.hits if hit.rank not in cited]
+    if others:
+        with st.expander(say("others", count=len(others))):
+            for hit in others:
+                _name(number, place, hit)
+
+
+def _name(number: int, place: int, hit: Hit) -> None:
+    text = say("found", marker=hit.rank, question=hit.question, words=_nearness(hit), score=hit.score)
+    key = f"found{number}-{place}-{hit.rank}"
+    st.button(label(text), key=key, type="tertiary", width="stretch", on_click=_open, args=(number, place, hit.rank))
+
+
+def _open(number: int, place: int, marker: int) -> None:
+    st.session_state.opened = (number, place, marker)
+
+
+def _nearness(hit: Hit) -> str:
+    return say("very_near" if hit.score >= VERY_NEAR else "near" if hit.score >= NEAR else "far")
     st.html(block("\n".join(f"{say(name)}: {value}" for name, value in facts if value)))
     try:
         last = engine().keeping.last_change(hit.group.id)
