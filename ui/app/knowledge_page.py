@@ -84,15 +84,21 @@ def _browse(keeping: Keeping, author: str) -> None:
         else:
             edit_form(keeping, group, author)
         return
+    names = keeping.categories()
+    looked = state.get("kb_looked", {})
+    if "kb_words" not in state:  # Streamlit forgets the fields while an example, or another page, is open.
+        state.kb_words = looked.get("words", "")
+        if looked.get("category") in names:
+            state.kb_category = looked["category"]
     left, middle, right = st.columns([3, 1.3, 0.9])
     words = left.text_input(say("kb_search"), key="kb_words", placeholder=say("kb_search_hint"), max_chars=2000)
-    names = keeping.categories()
     category = middle.selectbox(
         say("kb_category"),
         [None, *names],
         format_func=lambda name: say("kb_all") if name is None else name,
         key="kb_category",
     )
+    state.kb_looked = {"words": words, "category": category}
     found = keeping.find(words, category)
     if not found:
         st.info(say("kb_none_found"))
@@ -100,7 +106,10 @@ def _browse(keeping: Keeping, author: str) -> None:
     pages = -(-len(found) // PAGE)
     page = 1
     if pages > 1:
-        page = right.number_input(f"{say('kb_page')} (1–{pages})", 1, pages, 1, key="kb_page")
+        if "kb_page" not in state:
+            state.kb_page = min(looked.get("page", 1), pages)
+        page = right.number_input(f"{say('kb_page')} (1–{pages})", 1, pages, key="kb_page")
+    state.kb_looked["page"] = page
     st.caption(say("kb_found", count=f"{len(found):,}"))
     for stored in found[(page - 1) * PAGE : page * PAGE]:
         group = stored.group
