@@ -236,7 +236,7 @@ def _leave(number: int, place: int, part: Part, generator: str) -> None:
         return
     try:
         store = feedback()
-        st.caption(say("consent", days=store.days))
+        st.caption(say("consent_question", days=store.days))
         if st.button(say("leave_question"), key=f"leave{number}-{place}"):
             store.add(
                 good=False,
@@ -265,11 +265,11 @@ def _verdict(number: int, answer: Answer) -> None:
     if _thanked(number):
         st.success(say("thanks"))
         return
-    with st.expander(say("helped")), st.form(f"verdict{number}", border=False):
+    with st.expander(say("helped")), st.form(f"verdict{number}", border=False, enter_to_submit=False):
         verdict = st.radio(
             say("helped"), ["good", "bad"], format_func=say, horizontal=True, label_visibility="collapsed"
         )
-        reason = st.text_input(say("reason"), max_chars=500)
+        reason = st.text_area(say("reason"), max_chars=500, height=110)
         try:
             store = feedback()
             st.caption(say("consent", days=store.days))
