@@ -12,7 +12,18 @@ from ui.app.feedback import FeedbackError
 from ui.app.in_view import in_view
 from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
-from ui.app.session import Turn, engine, feedback, language, say, settings, show_outcome, start
+from ui.app.session import (
+    Turn,
+    engine,
+    feedback,
+    language,
+    local_time,
+    progress,
+    say,
+    settings,
+    show_outcome,
+    start,
+)
 from ui.app.signing_in import asking_is_open
 
 POLL_SECONDS = 1.0
@@ -33,9 +44,10 @@ def show() -> None:
         return
     state = st.session_state
     state.setdefault("turns", [])
-    choice = settings()
+    choice = settings("ask")
     st.title(say("name"))
     st.write(say("intro"))
+    st.caption(say("caution"))
     asked = st.chat_input(say("placeholder"), key="question")
     if not asked and not state.turns and not state.get("link_used"):
         asked = st.query_params.get("q")
@@ -64,6 +76,8 @@ def show() -> None:
                 _finished(number, turn)
             else:
                 _running(number)
+    if state.turns:
+        in_view("newest", len(state.turns), block="start")
     if state.turns and st.button(say("clear"), key="clear"):
         for turn in state.turns:
             turn.job.cancel()
@@ -76,8 +90,6 @@ def show() -> None:
 
 def _ask_next(question: str) -> None:
     st.session_state.next_question = question
-    if state.turns:
-        in_view("newest", len(state.turns), block="start")
 
 
 def _examples() -> None:
@@ -94,12 +106,11 @@ def _running(number: int) -> None:
     if job is turn.job:  # Drawn before, so that waiting leaves nothing undrawn.
         job.wait_for_news(drawn, PATIENCE_SECONDS)
     st.session_state.drawn = (turn.job, turn.job.events)
-    ahead = turn.lane.ahead(turn.job)
-    st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
+    st.caption(progress(turn))
     texts = turn.job.texts()
     for question, text in texts:
         if len(texts) > 1:
-            st.html(block(question))
+            st.markdown(f"**{label(question)}**")
         st.html(block(text))
     st.button(say("cancel"), key=f"cancel{number}", on_click=turn.job.cancel)
     if turn.job.over:
@@ -157,17 +168,6 @@ def _part(number: int, place: int, part: Part, parts: int, generator: str) -> No
         st.warning(say("unsupported_some"))
     if part.unsure:
         st.warning(say("answer.unsure", score=max(hit.score for hit in part.hits)))
-
-
-def _example(hit: Hit, question: str, number: int) -> None:
-    text = say("similarity", score=hit.score, words=_nearness(hit))
-    st.progress(max(0.0, min(1.0, hit.score)), text=text)
-    st.caption(say("source_question"))
-    st.html(highlighted(hit.question, question))
-    st.caption(say("source_answer"))
-    st.html(highlighted(hit.answer, question))
-    st.caption(say("matched_note"))
-    facts = (("category", hit.group.category), ("group", hit.group.id), ("origin", hit.group.source))
     _found(number, place, part)
 
 
@@ -196,13 +196,24 @@ def _open(number: int, place: int, marker: int) -> None:
 
 def _nearness(hit: Hit) -> str:
     return say("very_near" if hit.score >= VERY_NEAR else "near" if hit.score >= NEAR else "far")
+
+
+def _example(hit: Hit, question: str, number: int) -> None:
+    text = say("similarity", score=hit.score, words=_nearness(hit))
+    st.progress(max(0.0, min(1.0, hit.score)), text=text)
+    st.caption(say("source_question"))
+    st.html(highlighted(hit.question, question))
+    st.caption(say("source_answer"))
+    st.html(highlighted(hit.answer, question))
+    st.caption(say("matched_note"))
+    facts = (("category", hit.group.category), ("group", hit.group.id), ("origin", hit.group.source))
     st.html(block("\n".join(f"{say(name)}: {value}" for name, value in facts if value)))
     try:
         last = engine().keeping.last_change(hit.group.id)
     except DobaeError:  # Who wrote an example is good to know; the answer stands without it.
         last = None
     if last is not None:
-        st.html(block(f"{say('changed_by')}: {last.author}, {last.time[:10]}"))
+        st.html(block(f"{say('changed_by')}: {last.author}, {local_time(last.time)}"))
     if st.button(say("close"), key=f"close{number}"):
         st.session_state.pop("opened", None)
         st.rerun()

@@ -10,7 +10,7 @@ from ui.app.keeping import Keeping
 from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
 from ui.app.problems import in_words
-from ui.app.session import engine, feedback, say
+from ui.app.session import engine, feedback, local_time, say
 from ui.app.upload import upload
 
 PAGE = 20
@@ -161,7 +161,7 @@ def _history(keeping: Keeping, author: str) -> None:
             number=revision.number,
             action=say(f"kb_action_{revision.action}") + (f" ({revision.undoes})" if revision.undoes else ""),
             author=revision.author,
-            time=when(revision.time),
+            time=local_time(revision.time),
         )
         with st.expander(label(head)):
             if not revision.changes:
@@ -191,11 +191,6 @@ def _whole(group: QAGroup | None) -> str:
     if group is None:
         return say("kb_nothing_there")
     return "\n".join((*group.questions, "", *group.answers, "", f"{group.category} · {group.source}"))
-
-
-def when(time: str) -> str:
-    """Returns a time of the history for people: its minute, in UTC."""
-    return f"{time[:10]} {time[11:16]} UTC"
 
 
 def _queue(waiting: list[Waiting]) -> None:
