@@ -30,7 +30,8 @@ def test_two_questions_are_answered_in_parts_and_a_marker_opens_its_example(
     expect(page.get_by_role("heading", name=re.compile(r"^2\. .*곰팡이"))).to_be_visible()
     page.get_by_role("button", name="[1] 사례 보기").first.click()
     expect(page.get_by_text("사례의 질문")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"유사도 0\.\d\d"))).to_be_visible()
+    # Before the reader's eyes, though Streamlit keeps a conversation at its end.
+    expect(page.get_by_text(re.compile(r"유사도 0\.\d\d"))).to_be_in_viewport()
     expect(page.locator("mark").first).to_be_visible()
     expect(page.get_by_text(re.compile(r"사례 번호: dobae-\d{3}"))).to_be_visible()
     settled(page)
@@ -109,6 +110,18 @@ def test_a_phone_shows_answer_and_example_without_sideways_scrolling(
     settled(page)
     assert too_wide(page) == []
     keep(page, "phone-example")
+
+
+def test_on_a_phone_an_answer_is_read_from_its_question_and_words_stay_whole(page: "Page", server: "Server") -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(server.url())
+    ask(page, LONE_PART)
+    settled(page)
+    ask(page, TWO_PARTS, turn=1)
+    expect(page.get_by_test_id("stChatMessage").nth(2)).to_be_in_viewport()
+    expect(page.get_by_role("heading", name=re.compile(r"^1\. .*이음매"))).to_be_in_viewport()
+    for text in (page.get_by_text("문장마다 근거를"), page.get_by_text("이음매가 벌어지는").filter(visible=True).first):
+        expect(text).to_have_css("word-break", "keep-all")
 
 
 def test_the_keyboard_alone_asks_and_opens_an_example(page: "Page", server: "Server") -> None:

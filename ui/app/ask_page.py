@@ -9,9 +9,21 @@ from data.types import Hit
 from rag.answer import Answer, Part
 from ui.app.answer_text import answer_text
 from ui.app.feedback import FeedbackError
+from ui.app.in_view import in_view
 from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
-from ui.app.session import Turn, engine, feedback, language, say, settings, show_outcome, start
+from ui.app.session import (
+    Turn,
+    engine,
+    feedback,
+    language,
+    local_time,
+    progress,
+    say,
+    settings,
+    show_outcome,
+    start,
+)
 from ui.app.signing_in import asking_is_open
 
 POLL_SECONDS = 1.0
@@ -32,9 +44,10 @@ def show() -> None:
         return
     state = st.session_state
     state.setdefault("turns", [])
-    choice = settings()
+    choice = settings("ask")
     st.title(say("name"))
     st.write(say("intro"))
+    st.caption(say("caution"))
     asked = st.chat_input(say("placeholder"), key="question")
     if not asked and not state.turns and not state.get("link_used"):
         asked = st.query_params.get("q")
@@ -53,7 +66,8 @@ def show() -> None:
     if not state.turns:
         _examples()
     for number, turn in enumerate(state.turns):
-        with st.chat_message("user"):
+        newest = number == len(state.turns) - 1
+        with st.container(key="newest" if newest else f"turn{number}"), st.chat_message("user"):
             st.html(block(turn.asked[:2000]))
         with st.chat_message("assistant"):
             if turn.job.question != turn.asked:
@@ -62,6 +76,8 @@ def show() -> None:
                 _finished(number, turn)
             else:
                 _running(number)
+    if state.turns:
+        in_view("newest", len(state.turns), block="start")
     if state.turns and st.button(say("clear"), key="clear"):
         for turn in state.turns:
             turn.job.cancel()
@@ -90,12 +106,11 @@ def _running(number: int) -> None:
     if job is turn.job:  # Drawn before, so that waiting leaves nothing undrawn.
         job.wait_for_news(drawn, PATIENCE_SECONDS)
     st.session_state.drawn = (turn.job, turn.job.events)
-    ahead = turn.lane.ahead(turn.job)
-    st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
+    st.caption(progress(turn))
     texts = turn.job.texts()
     for question, text in texts:
         if len(texts) > 1:
-            st.html(block(question))
+            st.markdown(f"**{label(question)}**")
         st.html(block(text))
     st.button(say("cancel"), key=f"cancel{number}", on_click=turn.job.cancel)
     if turn.job.over:
@@ -106,23 +121,22 @@ def _finished(number: int, turn: Turn) -> None:
     if not show_outcome(turn.job) or turn.job.answer is None:
         return
     answer = turn.job.answer
-    opened = st.session_state.get("opened")
-    if opened is not None and opened[0] == number:
-        left, right = st.columns([3, 2], gap="large")
-    else:
-        left, right = st.container(), None
-    with left:
-        for place, part in enumerate(answer.parts):
+    of_turn, of_part, marker = st.session_state.get("opened", (None, None, 0))
+    for place, part in enumerate(answer.parts):
+        # Beside its own part, so that on a phone it stands right below what was read.
+        beside = (of_turn, of_part) == (number, place)
+        left, right = st.columns([3, 2], gap="large") if beside else (st.container(), None)
+        with left:
             _part(number, place, part, len(answer.parts), answer.generator)
-        if not turn.choice.retrieval:
-            st.warning(say("no_retrieval"))
-        st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
-        _take_away(number, answer)
-        _verdict(number, answer)
-    if right is not None and opened is not None:
-        with right, st.container(border=True):
-            part = answer.parts[opened[1]]
-            _example(part.hits[opened[2] - 1], part.text, number)
+        if right is not None:
+            with right, st.container(border=True, key="example"):
+                in_view("example", (number, place, marker), block="nearest")
+                _example(part.hits[marker - 1], part.text, number)
+    if not turn.choice.retrieval:
+        st.warning(say("no_retrieval"))
+    st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
+    _take_away(number, answer)
+    _verdict(number, answer)
 
 
 def _part(number: int, place: int, part: Part, parts: int, generator: str) -> None:
@@ -148,17 +162,45 @@ def _part(number: int, place: int, part: Part, parts: int, generator: str) -> No
         key=f"answer{number}-{place}",
     )
     if marker is not None:
-        st.session_state.opened = (number, place, marker)
+        _open(number, place, marker)
         st.rerun()
     if not all(sentence.supported for sentence in part.sentences):
         st.warning(say("unsupported_some"))
     if part.unsure:
         st.warning(say("answer.unsure", score=max(hit.score for hit in part.hits)))
+    _found(number, place, part)
+
+
+def _found(number: int, place: int, part: Part) -> None:
+    """Names the examples, so that a reader sees how near they are to the question before opening one."""
+    cited = {citation.marker for citation in part.citations}
+    for hit in part.hits:
+        if hit.rank in cited:
+            _name(number, place, hit)
+    others = [hit for hit in part.hits if hit.rank not in cited]
+    if others:
+        with st.expander(say("others", count=len(others))):
+            for hit in others:
+                _name(number, place, hit)
+
+
+def _name(number: int, place: int, hit: Hit) -> None:
+    text = say("found", marker=hit.rank, question=hit.question, words=_nearness(hit), score=hit.score)
+    key = f"found{number}-{place}-{hit.rank}"
+    st.button(label(text), key=key, type="tertiary", width="stretch", on_click=_open, args=(number, place, hit.rank))
+
+
+def _open(number: int, place: int, marker: int) -> None:
+    st.session_state.opened = (number, place, marker)
+
+
+def _nearness(hit: Hit) -> str:
+    return say("very_near" if hit.score >= VERY_NEAR else "near" if hit.score >= NEAR else "far")
 
 
 def _example(hit: Hit, question: str, number: int) -> None:
-    words = say("very_near" if hit.score >= VERY_NEAR else "near" if hit.score >= NEAR else "far")
-    st.progress(max(0.0, min(1.0, hit.score)), text=say("similarity", score=hit.score, words=words))
+    text = say("similarity", score=hit.score, words=_nearness(hit))
+    st.progress(max(0.0, min(1.0, hit.score)), text=text)
     st.caption(say("source_question"))
     st.html(highlighted(hit.question, question))
     st.caption(say("source_answer"))
@@ -171,7 +213,7 @@ def _example(hit: Hit, question: str, number: int) -> None:
     except DobaeError:  # Who wrote an example is good to know; the answer stands without it.
         last = None
     if last is not None:
-        st.html(block(f"{say('changed_by')}: {last.author}, {last.time[:10]}"))
+        st.html(block(f"{say('changed_by')}: {last.author}, {local_time(last.time)}"))
     if st.button(say("close"), key=f"close{number}"):
         st.session_state.pop("opened", None)
         st.rerun()
@@ -205,7 +247,7 @@ def _leave(number: int, place: int, part: Part, generator: str) -> None:
         return
     try:
         store = feedback()
-        st.caption(say("consent", days=store.days))
+        st.caption(say("consent_question", days=store.days))
         if st.button(say("leave_question"), key=f"leave{number}-{place}"):
             store.add(
                 good=False,
@@ -234,11 +276,11 @@ def _verdict(number: int, answer: Answer) -> None:
     if _thanked(number):
         st.success(say("thanks"))
         return
-    with st.expander(say("helped")), st.form(f"verdict{number}", border=False):
+    with st.expander(say("helped")), st.form(f"verdict{number}", border=False, enter_to_submit=False):
         verdict = st.radio(
             say("helped"), ["good", "bad"], format_func=say, horizontal=True, label_visibility="collapsed"
         )
-        reason = st.text_input(say("reason"), max_chars=500)
+        reason = st.text_area(say("reason"), max_chars=500, height=110)
         try:
             store = feedback()
             st.caption(say("consent", days=store.days))

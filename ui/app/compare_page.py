@@ -6,8 +6,8 @@ import streamlit as st
 
 from ui.app.engine import Choice, models
 from ui.app.login import keeper
-from ui.app.markup import block
-from ui.app.session import Turn, say, settings, show_outcome, start
+from ui.app.markup import block, label
+from ui.app.session import Turn, progress, say, settings, show_outcome, start
 from ui.app.signing_in import asking_is_open
 
 POLL_SECONDS = 1.0
@@ -19,13 +19,14 @@ def show() -> None:
     if not asking_is_open() and keeper() is None:
         return
     state = st.session_state
-    choice = settings()
+    choice = settings("compare")
     st.title(say("compare"))
     st.write(say("compare_intro"))
+    st.caption(say("caution"))
     if not models():
         st.info(say("compare_no_model"))
     with st.form("compare", border=False):
-        question = st.text_input(say("placeholder"), key="compared")
+        question = st.text_input(say("compare_question"), placeholder=say("placeholder"), key="compared")
         sent = st.form_submit_button(say("compare_button"), type="primary")
     if sent:
         for turn in state.get("compared_turns", []):
@@ -67,11 +68,10 @@ def _one(turn: Turn) -> None:
     texts = job.texts()
     for question, text in texts:
         if len(texts) > 1:
-            st.html(block(question))
+            st.markdown(f"**{label(question)}**")
         st.html(block(text))
     if not job.over:
-        ahead = turn.lane.ahead(job)
-        st.caption(say("waiting", ahead=ahead) if ahead is not None else say("working"))
+        st.caption(progress(turn))
         return
     if not show_outcome(job) or job.answer is None:
         return

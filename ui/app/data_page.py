@@ -52,7 +52,7 @@ def _running() -> None:
     run = latest(AuditRun)
     if run is None or run.done:
         st.rerun()
-    st.progress(run.share, text=say("data_running"))
+    st.progress(run.share, text=f"{say('data_running')} {run.share:.0%}")
     if st.button(say("cancel"), key="audit_stop"):
         run.stop()
 

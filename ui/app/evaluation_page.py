@@ -30,7 +30,9 @@ def show() -> None:
     _start()
     runs = sorted(path.parent for path in runs_folder().glob("*/report.json"))
     if not runs:
-        st.info(say("evaluation_none"))
+        run = latest(EvaluationRun)
+        if run is None or run.done:
+            st.info(say("evaluation_none"))
         return
     runs.sort(key=lambda run: -(run / "report.json").stat().st_mtime)
     left, right = st.columns(2)
@@ -89,7 +91,7 @@ def _running() -> None:
     run = latest(EvaluationRun)
     if run is None or run.done:
         st.rerun()
-    st.progress(run.share, text=say("evaluation_running"))
+    st.progress(run.share, text=f"{say('evaluation_running')} {run.share:.0%}")
     if st.button(say("cancel"), key="evaluation_stop"):
         run.stop()
 

@@ -7,7 +7,7 @@ from data.types import QAGroup
 from ui.app.keeping import Keeping, written_group
 from ui.app.markup import block, label
 from ui.app.problems import in_words
-from ui.app.session import say
+from ui.app.session import local_time, say
 
 MAX_CHARS = 20_000
 
@@ -24,7 +24,7 @@ def edit_form(keeping: Keeping, group: QAGroup, author: str) -> None:
     st.html(block(say("kb_facts", id=group.id, source=group.source or say("none"))))
     last = keeping.last_change(group.id)
     if last is not None:
-        st.caption(label(say("kb_last_change", author=last.author, time=f"{last.time[:16].replace('T', ' ')} UTC")))
+        st.caption(label(say("kb_last_change", author=last.author, time=local_time(last.time))))
     with st.form(f"edit {group.id}"):
         fields = _fields(shown, f"edit {group.id}")
         save = st.form_submit_button(say("kb_save"), type="primary")

@@ -10,7 +10,7 @@ from ui.app.keeping import Keeping
 from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
 from ui.app.problems import in_words
-from ui.app.session import engine, feedback, say
+from ui.app.session import engine, feedback, local_time, say
 from ui.app.upload import upload
 
 PAGE = 20
@@ -84,15 +84,21 @@ def _browse(keeping: Keeping, author: str) -> None:
         else:
             edit_form(keeping, group, author)
         return
+    names = keeping.categories()
+    looked = state.get("kb_looked", {})
+    if "kb_words" not in state:  # Streamlit forgets the fields while an example, or another page, is open.
+        state.kb_words = looked.get("words", "")
+        if looked.get("category") in names:
+            state.kb_category = looked["category"]
     left, middle, right = st.columns([3, 1.3, 0.9])
     words = left.text_input(say("kb_search"), key="kb_words", placeholder=say("kb_search_hint"), max_chars=2000)
-    names = keeping.categories()
     category = middle.selectbox(
         say("kb_category"),
         [None, *names],
         format_func=lambda name: say("kb_all") if name is None else name,
         key="kb_category",
     )
+    state.kb_looked = {"words": words, "category": category}
     found = keeping.find(words, category)
     if not found:
         st.info(say("kb_none_found"))
@@ -100,7 +106,10 @@ def _browse(keeping: Keeping, author: str) -> None:
     pages = -(-len(found) // PAGE)
     page = 1
     if pages > 1:
-        page = right.number_input(f"{say('kb_page')} (1–{pages})", 1, pages, 1, key="kb_page")
+        if "kb_page" not in state:
+            state.kb_page = min(looked.get("page", 1), pages)
+        page = right.number_input(f"{say('kb_page')} (1–{pages})", 1, pages, key="kb_page")
+    state.kb_looked["page"] = page
     st.caption(say("kb_found", count=f"{len(found):,}"))
     for stored in found[(page - 1) * PAGE : page * PAGE]:
         group = stored.group
@@ -152,7 +161,7 @@ def _history(keeping: Keeping, author: str) -> None:
             number=revision.number,
             action=say(f"kb_action_{revision.action}") + (f" ({revision.undoes})" if revision.undoes else ""),
             author=revision.author,
-            time=when(revision.time),
+            time=local_time(revision.time),
         )
         with st.expander(label(head)):
             if not revision.changes:
@@ -182,11 +191,6 @@ def _whole(group: QAGroup | None) -> str:
     if group is None:
         return say("kb_nothing_there")
     return "\n".join((*group.questions, "", *group.answers, "", f"{group.category} · {group.source}"))
-
-
-def when(time: str) -> str:
-    """Returns a time of the history for people: its minute, in UTC."""
-    return f"{time[:10]} {time[11:16]} UTC"
 
 
 def _queue(waiting: list[Waiting]) -> None:

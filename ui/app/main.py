@@ -4,7 +4,7 @@ import streamlit as st
 
 from data.errors import DobaeError
 from ui.app import ask_page, compare_page, data_page, evaluation_page, knowledge_page, training_page
-from ui.app.markup import label
+from ui.app.markup import STYLE, label
 from ui.app.presence import presence
 from ui.app.problems import in_words
 from ui.app.session import engine, language, say
@@ -34,6 +34,7 @@ def pages() -> list[st.Page]:
 def main() -> None:
     """Draws the page that was asked for."""
     st.set_page_config(page_title=say("name"), page_icon=":material/wallpaper:", layout="wide")
+    st.html(STYLE)
     if st.sidebar.button(say("language"), key="language"):
         st.query_params["lang"] = "en" if language() == "ko" else "ko"
         st.rerun()

@@ -9,6 +9,15 @@ from html import escape
 
 from index.korean import HEAD
 
+STYLE = """<style>
+[data-testid="stApp"] * { word-break: keep-all !important; }
+.dobae-text, [data-testid="stMarkdownContainer"] * { overflow-wrap: anywhere !important; }
+[data-testid="stBaseButton-tertiary"] * { justify-content: start; text-align: start; white-space: normal !important; }
+.st-key-example, .st-key-newest { scroll-margin: 5rem 0; }
+</style>"""
+"""Of every page: Korean lines break between words, and inside one only where it is longer than its line; buttons that
+look like text are set as text."""
+
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _WORDS = re.compile(r"\w+|\W+")
 

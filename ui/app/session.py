@@ -4,7 +4,10 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -82,8 +85,24 @@ def say(key: str, **values: object) -> str:
         return message(key if "." in key else f"app.{key}", **values)
 
 
-def settings() -> Choice:
-    """Draws the side panel and returns what was chosen."""
+def local_time(time: str) -> str:
+    """Returns a time of the history for people: its minute where the visitor is, or in UTC where no browser tells."""
+    try:
+        zone = ZoneInfo(st.context.timezone or "UTC")
+    except (KeyError, ValueError, OSError):  # The browser may send anything.
+        zone = ZoneInfo("UTC")
+    return f"{datetime.fromisoformat(time).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def settings(page: str) -> Choice:
+    """Draws the side panel of a page and returns what was chosen."""
+    state = st.session_state
+    # Streamlit forgets a field on another page, and shows a choice in the language it was made in.
+    elsewhere = state.get("chosen_in") != (page, language())
+    state.chosen_in = (page, language())
+    for name, value in _chosen().items():
+        if elsewhere or name not in state:
+            state[name] = value
     with st.sidebar:
         st.subheader(say("settings"))
         generator = st.selectbox(
@@ -95,16 +114,25 @@ def settings() -> Choice:
         quoting = generator == "extractive"
         adapter, retrieval = _SHIPPED, True
         if not quoting:
-            adapter = st.selectbox(
-                say("adapter"),
-                [_SHIPPED, NO_ADAPTER, *(map(str, adapters(generator)) if _is_keeper() else ())],
-                format_func=_adapter_name,
-                key="adapter",
-            )
-            retrieval = st.toggle(say("retrieval"), value=True, help=say("retrieval_help"), key="retrieval")
-        top_k = st.slider(say("top_k"), 1, 10, 3, key="top_k")
-        st.caption(say("caution"))
+            offered = [_SHIPPED, NO_ADAPTER, *(map(str, adapters(generator)) if _is_keeper() else ())]
+            if state.get("adapter") not in offered:
+                state.adapter = _SHIPPED
+            adapter = st.selectbox(say("adapter"), offered, format_func=_adapter_name, key="adapter")
+            retrieval = st.toggle(say("retrieval"), help=say("retrieval_help"), key="retrieval")
+            choose(adapter=adapter, retrieval=retrieval)
+        top_k = st.slider(say("top_k"), 1, 10, key="top_k")
+    choose(generator=generator, top_k=top_k)
     return Choice(generator, None if adapter == _SHIPPED else adapter, retrieval, top_k)
+
+
+def choose(**settings: object) -> None:
+    """Chooses in the side panel, on this page or another."""
+    _chosen().update(settings)
+
+
+def _chosen() -> dict[str, Any]:
+    kept: dict[str, Any] = st.session_state.setdefault("chosen", {"retrieval": True, "top_k": 3})
+    return kept
 
 
 def _is_keeper() -> bool:
@@ -140,6 +168,15 @@ def start(question: str, choices: Sequence[Choice], *, before: str | None = None
         st.html(block(question))
         return []
     return turns
+
+
+def progress(turn: Turn) -> str:
+    """Says where a question is on its way."""
+    ahead = turn.lane.ahead(turn.job)
+    if ahead is not None:
+        return say("waiting", ahead=ahead) if ahead else say("waiting_next")
+    begun = any(text for _, text in turn.job.texts())
+    return say("working" if begun or turn.choice.generator == "extractive" else "preparing")
 
 
 def show_outcome(job: Job) -> bool:

@@ -11,7 +11,7 @@ from ui.app.login import keeper
 from ui.app.markup import block, label
 from ui.app.problems import in_words
 from ui.app.runs import TrainingRun, adapters, keep, latest
-from ui.app.session import language, say
+from ui.app.session import choose, language, say
 
 BUDGET_GIB = 15.0
 """What a T4 leaves a process."""
@@ -154,5 +154,5 @@ def _outcome(run: TrainingRun) -> None:
         st.html(block(str(run.adapter)))
         model = next((model for model in models() if run.adapter in adapters(model)), None)
         if model is not None and st.button(say("training_try"), key="training_try", type="primary"):
-            st.session_state.generator, st.session_state.adapter = model, str(run.adapter)
+            choose(generator=model, adapter=str(run.adapter))
             st.switch_page(st.Page(compare_page.show, url_path="compare"))

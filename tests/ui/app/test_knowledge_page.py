@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from data.readers import read_groups
@@ -141,6 +142,33 @@ def test_search_finds_by_word_and_by_category(entered: AppTest) -> None:
     assert next(button.key for button in entered.button if "kb_open" in (button.key or "")) == "kb_open g2"
     entered.text_input(key="kb_words").set_value("!!!").run()
     assert "없습니다" in _said(entered)
+
+
+def test_a_search_is_still_there_after_an_example_was_open(entered: AppTest) -> None:
+    entered.text_input(key="kb_words").set_value("벽지").run()
+    entered.selectbox(key="kb_category").set_value("마감하자").run()
+    entered.button(key="kb_open g1").click().run()
+    entered.button(key="kb_back").click().run()
+    assert not entered.exception
+    assert (entered.text_input(key="kb_words").value, entered.selectbox(key="kb_category").value) == (
+        "벽지",
+        "마감하자",
+    )
+    turn_to(entered, "data")
+    turn_to(entered, "knowledge")
+    assert entered.text_input(key="kb_words").value == "벽지"
+
+
+def test_the_history_tells_the_time_where_its_reader_is(entered: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(zone: str | None) -> str:
+        monkeypatch.setattr(type(st.context), "timezone", property(lambda _: zone))
+        _section(entered, "history")
+        return str(entered.expander[0].label).replace("\\", "")
+
+    assert "KST" in shown("Asia/Seoul")
+    assert "UTC" in shown(None)
+    assert "UTC" in shown("../../etc/passwd")
+    assert "UTC" in shown("no such place")
 
 
 def test_a_disliked_answer_becomes_an_example_in_two_clicks(entered: AppTest, tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
 """The pages through Streamlit's own test runner, as visitors use them."""
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from rag.generators import spec
+from rag.generators.base import GenerationRequest
 from tests.ui.app.conftest import SECRET, turn_to
-from ui.app import passphrase, session
+from ui.app import compare_page, passphrase, session
 
 ATTACK = "<img src=x onerror=alert(1)> ![x](http://evil.example/x)"
 
@@ -30,6 +35,82 @@ def test_a_question_is_answered_from_its_group(page: AppTest) -> None:
     _answered(page)
     answer = page.session_state["turns"][0].job.answer
     assert [citation.group_id for part in answer.parts for citation in part.citations] == ["g2"]
+
+
+def test_found_examples_are_named_with_their_nearness_and_open_uncited_too(page: AppTest) -> None:
+    page.run()
+    assert any("전문가에게 맡기세요" in caption.value for caption in page.main.caption)
+    page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
+    _answered(page)
+    (part,) = page.session_state["turns"][0].job.answer.parts
+    cited, other = part.hits[:2]
+    named = page.button(key="found0-0-1").label.replace("\\", "")
+    assert cited.question in named
+    assert f"({cited.score:.2f})" in named
+    page.button(key="found0-0-2").click().run()
+    assert not page.exception
+    assert page.session_state["opened"] == (0, 0, 2)
+    assert other.group.id in " ".join(html.proto.body for html in page.get("html"))
+
+
+def test_the_side_panel_is_carried_over_to_other_pages_and_the_other_language(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (compare_page, session):
+        monkeypatch.setattr(module, "models", lambda: ["smollm2"])
+    page.run()
+    page.selectbox(key="generator").set_value("smollm2").run()
+    page.selectbox(key="adapter").set_value("none").run()
+    page.toggle(key="retrieval").set_value(False).run()
+    page.slider(key="top_k").set_value(7).run()
+    for name in ("compare", "knowledge", "ask"):
+        turn_to(page, name)
+    page.button(key="language").click().run()
+    assert not page.exception
+    assert [page.selectbox(key=key).value for key in ("generator", "adapter")] == ["smollm2", "none"]
+    assert (page.toggle(key="retrieval").value, page.slider(key="top_k").value) == (False, 7)
+
+
+def test_an_adapter_that_is_offered_no_longer_is_left(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "models", lambda: ["smollm2"])
+    page.session_state["chosen"] = {
+        "generator": "smollm2",
+        "adapter": "/runs/old",
+        "retrieval": True,
+        "top_k": 3,
+    }
+    page.run()
+    assert not page.exception
+    assert page.selectbox(key="adapter").value == "shipped"
+
+
+class _Slow:
+    """Says nothing before it is told to."""
+
+    name = "smollm2"
+
+    def __init__(self) -> None:
+        self.begin = threading.Event()
+
+    def stream(self, request: GenerationRequest) -> Iterator[str]:
+        assert self.begin.wait(60)
+        yield "곰팡이 제거제로 닦습니다. [1]"
+
+
+def test_who_waits_reads_what_for(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = _Slow()
+    monkeypatch.setattr(spec, "make_generator", lambda name, *, adapter=None: slow)
+    monkeypatch.setattr(session, "models", lambda: ["smollm2"])
+    page.run()
+    page.selectbox(key="generator").set_value("smollm2").run()
+    for _ in range(4):  # Two at work, one that comes next, one behind it.
+        page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
+    said = [caption.value for caption in page.main.caption]
+    slow.begin.set()
+    assert sum("준비하고 있습니다" in text for text in said) == 2
+    assert sum("다음 차례입니다" in text for text in said) == 1
+    assert sum("앞에 1건이 있습니다" in text for text in said) == 1
+    _answered(page)
 
 
 def test_a_linked_question_is_asked_once(page: AppTest) -> None:
@@ -70,7 +151,7 @@ def test_a_verdict_belongs_to_its_answer(page: AppTest) -> None:
     page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
     _answered(page)
     page.radio[0].set_value("bad")
-    page.text_input[0].set_value("너무 짧아요. 010-1234-5678로 전화 주세요")
+    page.text_area[0].set_value("너무 짧아요. 010-1234-5678로 전화 주세요")
     page.button(key="FormSubmitter:verdict0-동의하고 보내기").click().run()
     assert "의견을 저장했습니다" in page.success[0].value
     (waiting,) = session.feedback().waiting()
