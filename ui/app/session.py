@@ -118,8 +118,10 @@ def settings(page: str) -> Choice:
             if state.get("adapter") not in offered:
                 state.adapter = _SHIPPED
             adapter = st.selectbox(say("adapter"), offered, format_func=_adapter_name, key="adapter")
-            retrieval = st.toggle(say("retrieval"), help=say("retrieval_help"), key="retrieval")
-            choose(adapter=adapter, retrieval=retrieval)
+            choose(adapter=adapter)
+            if page == "ask":  # To compare is to see both.
+                retrieval = st.toggle(say("retrieval"), help=say("retrieval_help"), key="retrieval")
+                choose(retrieval=retrieval)
         top_k = st.slider(say("top_k"), 1, 10, key="top_k")
     choose(generator=generator, top_k=top_k)
     return Choice(generator, None if adapter == _SHIPPED else adapter, retrieval, top_k)
