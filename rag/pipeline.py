@@ -156,7 +156,8 @@ class QAPipeline:
 
     def _answer_part(self, found: FoundPart) -> Iterator[str | Part]:
         """Yields chunks of one part's answer, then the part."""
-        part = Part(text=found.text, hits=found.hits, answer="", confidence=confidence(found.text, found.hits))
+        shown = fitting_hits(found.hits) if self.retriever is not None else None
+        part = Part(text=found.text, hits=found.hits, answer="", confidence=confidence(found.text, shown or ()))
         if self.retriever is not None:
             calibration = self.retriever.base.manifest.calibration
             best = max((hit.score for hit in found.hits), default=-1.0)
@@ -166,7 +167,6 @@ class QAPipeline:
                 yield replace(part, answer=text, abstained=True, refused_by="threshold")
                 return
             part = replace(part, unsure=best < calibration.unsure_below)
-        shown = fitting_hits(found.hits) if self.retriever is not None else None
         # Where the retriever is sure, a small model's refusals are slips: five in a hundred answerable questions.
         request = GenerationRequest.of(found.text, shown, self.settings.max_new_tokens, refusable=part.unsure)
         chunks: list[str] = []

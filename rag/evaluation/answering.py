@@ -26,7 +26,7 @@ from rag.evaluation.arms import (
 from rag.evaluation.config import StatisticsSettings
 from rag.evaluation.journal import AnswerJournal, Record
 from rag.evaluation.protocols import AskedQuestion
-from rag.evaluation.retrieval import ArmRetriever
+from rag.evaluation.retrieval import ArmRetriever, Ranking
 from rag.generators.base import Generator
 from rag.pipeline import PipelineSettings, QAPipeline
 
@@ -225,12 +225,12 @@ def _ask(asking: Asking, retriever: ArmRetriever | None, generator: Generator) -
 def _record(
     asking: Asking, answer: Answer, retriever: ArmRetriever | None, raw: Sequence[str], cost: dict[str, Any]
 ) -> Record:
-    rankings = [list(ranking.group_ids) for ranking in retriever.rankings] if retriever else [None] * len(answer.parts)
+    found: Sequence[Ranking | None] = retriever.rankings if retriever else [None] * len(answer.parts)
     # A part below the threshold is refused without the generator being called.
     said = iter(raw)
     threshold = retriever.base.manifest.calibration.refuse_below if retriever else None
     best = [max((hit.score for hit in part.hits), default=-1.0) for part in answer.parts]
-    sure = [part.confidence for part in answer.parts if part.confidence is not None]
+    sure = [ranking.confidence for ranking in found if ranking is not None and ranking.confidence is not None]
     counter = asking.arm.generator
     tokens = sum(counter.count_tokens(text) for text in raw) if isinstance(counter, TokenCounter) else None
     return {
@@ -249,11 +249,11 @@ def _record(
                 "answer": "" if part.abstained else part.answer,
                 "examples": [hit.answer for hit in part.hits],
                 "example_ids": [hit.group.id for hit in part.hits],
-                "ranking": ranking,
+                "ranking": None if ranking is None else list(ranking.group_ids),
                 "refused_by": part.refused_by,
                 "raw": None if part.refused_by == "threshold" else next(said),
             }
-            for part, ranking in zip(answer.parts, rankings, strict=True)
+            for part, ranking in zip(answer.parts, found, strict=True)
         ],
         "cost": cost,
     }

@@ -119,6 +119,8 @@ def _prepared(arm: ArmSettings, made: dict[tuple[object, ...], Generator], model
         raise type(error)(f"arm {arm.name}: {error}") from error
     if arm.batch > 1 and not isinstance(generator, BatchGenerator):
         raise InputError(f"arm {arm.name}: {arm.generator} answers one question at a time; leave batch out")
+    if arm.batch > 1 and arm.retrieval != "none" and isinstance(generator, LocalModel) and generator.quotes:
+        raise InputError(f"arm {arm.name}: examples are quoted one question at a time; leave batch out")
     kept = {name: value for name, value in plain(asdict(arm)).items() if name not in _NOT_ANSWERING}
     kept |= {"model": model, "device": device, "adapter": adapter}
     text = json.dumps([RECORD_VERSION, ANSWERING_VERSION, prompt_digest(), kept], sort_keys=True)

@@ -27,7 +27,8 @@ def render_markdown(report: Json) -> str:
         _differences(report),
         *_categories(report),
         "## Coverage",
-        "Mean cosine when only the surer half of the questions is answered, and when all are. Of answers that are "
+        "Mean cosine when only the surer half of the questions is answered, and when all are; surer is what has the "
+        "larger confidence, and least sure what was refused. Of answers that are "
         "equally sure at the border each counts in part. Of an arm asked with several seeds every answer counts by "
         "itself, here and under Refusing; its scores above are means over the seeds.",
         _coverage(report),

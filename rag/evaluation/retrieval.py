@@ -11,6 +11,7 @@ from index.encoders.base import Vectors
 from index.fusion import FusionWeights, Ranked
 from index.knowledge_base import KnowledgeBase
 from index.retriever import Retriever, RetrieverSettings
+from rag.confidence import confidence
 from rag.evaluation.config import ArmSettings
 from rag.pipeline import fitting_hits
 
@@ -28,10 +29,12 @@ class Ranking:
     Attributes:
         group_ids: Best first.
         scores: Their cosines.
+        confidence: Of an answer from the examples shown, whatever order they are shown in; None where there are none.
     """
 
     group_ids: tuple[str, ...]
     scores: tuple[float, ...]
+    confidence: float | None
 
 
 class ArmRetriever(Retriever):
@@ -91,18 +94,24 @@ class ArmRetriever(Retriever):
             right = self._hits_of_groups([self._numbers[name] for name in self._targets], vector)
             right.sort(key=lambda hit: -hit.score)
             ranked = [*right, *(hit for hit in ranked if hit.group.id not in self._targets)][: self._depth]
+        best = ranked[:DEPTH]
+        chosen = fitting_hits(tuple(ranked[: top_k or self._arm.k]))
         self.rankings.append(
-            Ranking(tuple(hit.group.id for hit in ranked[:DEPTH]), tuple(round(hit.score, 6) for hit in ranked[:DEPTH]))
+            Ranking(
+                tuple(hit.group.id for hit in best),
+                tuple(round(hit.score, 6) for hit in best),
+                confidence(question, chosen),
+            )
         )
-        return self._shown(ranked[: top_k or self._arm.k])
+        return self._in_order(chosen)
 
     def hits_of_vectors(self, questions: Sequence[str], vectors: Vectors, top_k: int | None = None) -> list[list[Hit]]:
         """Searches with several vectors made earlier by `encode`; one hit list a question."""
         return [self.hits_of_vector(text, vector, top_k) for text, vector in zip(questions, vectors, strict=True)]
 
-    def _shown(self, hits: list[Hit]) -> list[Hit]:
-        """Puts the examples in the arm's order; what would not fit is left out before, not after."""
-        chosen = list(fitting_hits(tuple(hits)))
+    def _in_order(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Puts the examples in the arm's order; what would not fit was left out before, not after."""
+        chosen = list(hits)
         if self._arm.order == "reversed":
             chosen.reverse()
         elif self._arm.order == "shuffled":

@@ -143,7 +143,6 @@ def greedy_batch(
         chosen = [_choices(model, cache, list(prompt), 1)[0] for cache, prompt in zip(caches, prompts, strict=True)]
         active = list(range(len(prompts)))
         cache, mask = _side_by_side(model, caches)
-        del caches
         for step in range(1, max_new_tokens + 1):
             going = [
                 place
@@ -181,6 +180,8 @@ def keeps_everything(model: Any) -> bool:
 def _side_by_side(model: Any, caches: Sequence[Any]) -> tuple[Any, Any]:
     """Joins caches of one prompt each into one of shape `(b, heads, n, size)`, shorter prompts padded on the left.
 
+    The caches are emptied layer by layer, so that no two copies of all of them stand in memory.
+
     Returns:
         The cache, and the mask of what is no padding; shape `(b, n)`.
     """
@@ -197,6 +198,8 @@ def _side_by_side(model: Any, caches: Sequence[Any]) -> tuple[Any, Any]:
             for states in ([layer.keys for layer in layers], [layer.values for layer in layers])
         )
         joined.update(keys, values, number)
+        for layer in layers:
+            layer.keys = layer.values = None
     mask = torch.tensor([[0] * (longest - length) + [1] * length for length in lengths], device=model.device)
     return joined, mask
 

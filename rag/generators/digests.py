@@ -22,6 +22,7 @@ class LocalModel(Protocol):
         folder: Where its model lies.
         adapter: Where its adapter lies; None without one.
         device: Where it runs, for example "cpu".
+        quotes: Whether it answers from examples in whole sentences of theirs only.
     """
 
     @property
@@ -37,6 +38,11 @@ class LocalModel(Protocol):
     @property
     def device(self) -> str:
         """Returns the device, the one named or the best there is."""
+        ...
+
+    @property
+    def quotes(self) -> bool:
+        """Returns whether it answers from examples in whole sentences of theirs only."""
         ...
 
 

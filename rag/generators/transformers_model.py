@@ -102,6 +102,11 @@ class TransformersGenerator:
 
         return "cuda" if torch.cuda.is_available() else "cpu"
 
+    @property
+    def quotes(self) -> bool:
+        """Returns whether it answers from examples in whole sentences of theirs only."""
+        return self._quote
+
     def load(self) -> None:
         """Loads the model now rather than at the first question.
 
@@ -147,7 +152,8 @@ class TransformersGenerator:
         """
         loaded = self._ensure()
         # Quoting takes few steps an answer, at places that differ: nothing to gain from a batch.
-        if self._quote or not keeps_everything(loaded.model):
+        quoting = self._quote and any(request.examples for request in requests)
+        if quoting or not keeps_everything(loaded.model):
             return ["".join(self.stream(request)) for request in requests]
         prompts = [self._prompt(loaded, request) for request in requests]
         decoders = [TextDecoder(loaded.tokenizer) for _ in requests]

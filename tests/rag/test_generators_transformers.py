@@ -258,6 +258,16 @@ def test_a_batch_answers_as_streams_do(tiny_folder: Path, hits: tuple[Hit, ...])
     assert generator.generate_batch(requests) == [answer(generator, request) for request in requests]
 
 
+def test_a_quoting_model_answers_a_batch_together_where_it_has_nothing_to_quote(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [GenerationRequest.of(question, None, 20) for question in ("이음매는?", "곰팡이 제거 방법은?")]
+    expected = tiny(tiny_folder).generate_batch(requests)
+    generator = tiny(tiny_folder, quote=True)
+    monkeypatch.setattr(generator, "stream", lambda request: pytest.fail("one by one"))
+    assert generator.generate_batch(requests) == expected
+
+
 def test_a_model_whose_cache_forgets_answers_a_batch_one_by_one(
     tiny_folder: Path, hits: tuple[Hit, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

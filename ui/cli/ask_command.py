@@ -97,7 +97,7 @@ def ask(
     settings = PipelineSettings(top_k=top_k, split=not no_split, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)
     if single is None:
-        said = {"base_url": base_url, "quantization": quantization, "quote": quote}
+        said = {"base_url": base_url, "quantization": quantization}
         _answer_file(pipeline, many, out or Path(), said, as_json)
     elif as_json:
         typer.echo(json.dumps(pipeline.ask(single).to_json(), ensure_ascii=False))
@@ -108,7 +108,7 @@ def ask(
 
 
 def _answer_file(
-    pipeline: "QAPipeline", questions: list[str], out: Path, said: dict[str, str | bool | None], as_json: bool
+    pipeline: "QAPipeline", questions: list[str], out: Path, said: dict[str, str | None], as_json: bool
 ) -> None:
     """Answers questions into a file; `said` are options of the command that its answers depend on."""
     from ui.cli.answer_file import AnswerFile

@@ -1,7 +1,6 @@
 """`dobae submit`: answers a DACON test file and writes the submission."""
 
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +21,6 @@ from ui.cli.progress import note, progress_bar
 
 if TYPE_CHECKING:
     from typing import Any
-
-    from index.retriever import Retriever
 
 
 def submit(
@@ -79,7 +76,7 @@ def submit(
     settings = PipelineSettings(top_k=top_k, refuse=False, max_new_tokens=max_new_tokens)
     pipeline = QAPipeline(retriever, model, settings)
     texts = [item.question for item in questions]
-    settled = answer_settings(pipeline) | {"base": _base_digest(retriever)}
+    settled = answer_settings(pipeline) | {"groups": retriever.base.store.state().content}
     settled |= {"base_url": base_url, "quantization": quantization}
     with AnswerFile(beside, texts, pipeline.generator.name, settled) as answers, progress_bar("answering") as progress:
         if answers.done:
@@ -106,14 +103,6 @@ def submit(
         return
     warning = "; NOT for DACON: another encoder" if metric.proxy else ""
     typer.echo(f"{target}: {len(questions):,} rows by {metric.name}{warning}; answers in {beside}")
-
-
-def _base_digest(retriever: "Retriever") -> str:
-    """Returns a digest of the base's groups and of how they are searched; 16 characters."""
-    base = retriever.base
-    manifest = base.manifest
-    content = f"{base.store.state().content}\x1f{manifest.tokenizer}\x1f{manifest.weights}\x1f{manifest.calibration}"
-    return sha256(content.encode()).hexdigest()[:16]
 
 
 def _text_of(answer: "dict[str, Any]") -> tuple[str, bool]:

@@ -27,10 +27,12 @@ class Batcher:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.shown: list[tuple[str, list[str]]] = []
 
     def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[str]:
         texts = [request.question for request in requests]
         self.batches.append(texts)
+        self.shown += [(request.question, [example.answer for example in request.examples]) for request in requests]
         return [f"{text}: {len(texts)}개 가운데 하나입니다. {' '.join(texts)}" for text in texts]
 
     def stream(self, request: GenerationRequest) -> Any:
@@ -102,19 +104,33 @@ def test_a_batch_is_given_the_examples_that_were_found_for_each_question(
     world: dict[str, Any], use: MakeGenerator, tmp_path: Path
 ) -> None:
     asked = world | {"protocols": {"paraphrase": 4, "compound": 2, "unseen": 2}}
-    alone = {"name": "grounded", "retrieval": "hybrid", "wording": "free"}
+    alone = {"name": "grounded", "order": "shuffled", "wording": "free"}
     use(ScriptedGenerator("바탕이 젖어 있으면 들뜹니다. [1]"))
     run(parse_config(asked | {"arms": [alone]}, "test"), tmp_path / "alone")
     batcher = Batcher()
     use(batcher)
     run(parse_config(asked | {"arms": [alone | {"batch": 3}]}, "test"), tmp_path / "together")
     one_by_one, together = records(tmp_path / "alone"), records(tmp_path / "together")
-    assert [len(batch) for batch in batcher.batches] == [3, 3, 4]
+    assert [len(batch) for batch in batcher.batches] == [3, 3, 3, 3, 6, 2]
     for first, second in zip(one_by_one, together, strict=True):
         for part, batched_part in zip(first["parts"], second["parts"], strict=True):
             assert batched_part["examples"] == part["examples"]
             assert batched_part["ranking"] == part["ranking"]
             assert batched_part["raw"].startswith(f"{part['text']}: ")
+            assert (part["text"], part["examples"]) in batcher.shown
+
+
+def test_confidence_does_not_depend_on_the_order_of_the_examples(
+    world: dict[str, Any], use: MakeGenerator, tmp_path: Path
+) -> None:
+    use(ScriptedGenerator("바탕이 젖어 있으면 들뜹니다. [1]"))
+    arms = [{"name": order, "order": order, "wording": "free"} for order in ("retriever", "reversed")]
+    run(parse_config(world | {"arms": arms, "protocols": {"paraphrase": 6, "compound": 2}}, "test"), tmp_path)
+    kept = records(tmp_path)
+    half = len(kept) // 2
+    for first, second in zip(kept[:half], kept[half:], strict=True):
+        assert [part["examples"][::-1] for part in first["parts"]] == [part["examples"] for part in second["parts"]]
+        assert first["confidence"] == second["confidence"]
 
 
 def test_another_seed_draws_other_examples_and_leaves_what_is_not_drawn(

@@ -1,26 +1,31 @@
 """The digest of an arm: everything that its answers depend on, so that a journal never gives another's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from data.errors import InputError
 from rag.evaluation import arms
 from rag.evaluation.arms import Arm, prepare_arms
 from rag.evaluation.config import ArmSettings
-from rag.generators.base import ScriptedGenerator
+from rag.generators.base import GenerationRequest, ScriptedGenerator
 
 
 class LocalFake(ScriptedGenerator):
     """Says what a local model would say about itself."""
 
     adapter = None
+    quotes = True
 
     def __init__(self, folder: Path, device: str) -> None:
         super().__init__("답입니다.")
         self.folder = folder
         self.device = device
+
+    def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[str]:
+        return ["답입니다."] * len(requests)
 
 
 def _folder(folder: Path, files: Mapping[str, str]) -> Path:
@@ -92,3 +97,9 @@ def test_another_version_of_the_answering_code_changes_the_digest(
     before = prepare().digest
     monkeypatch.setattr(arms, "ANSWERING_VERSION", arms.ANSWERING_VERSION + 1)
     assert prepare().digest != before
+
+
+def test_examples_are_not_quoted_in_batches(prepare: Callable[..., Arm]) -> None:
+    assert prepare(retrieval="none", batch=4)
+    with pytest.raises(InputError, match="arm tuned: examples are quoted one question at a time; leave batch out"):
+        prepare(batch=4)
