@@ -45,7 +45,12 @@ def test_it_runs_from_top_to_bottom_on_the_tiny_preset(tmp_path: Path, monkeypat
     NotebookClient(
         notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
-    printed = "\n".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    # A busy machine cuts one line into two outputs.
+    printed = "\n".join(
+        "".join(output["text"] for output in cell.get("outputs", []) if output.get("name") == stream)
+        for cell in notebook.cells
+        for stream in ("stdout", "stderr")
+    )
     assert re.search(r"^steps +2$", printed, re.MULTILINE)
     assert "dobae-184" in printed
     assert "greedy tokens the same" in printed
