@@ -150,12 +150,29 @@ def test_answers_from_another_base_or_of_unknown_settings_are_not_continued(
 ) -> None:
     command = _half_submitted(tmp_path, groups)
     Editor(tmp_path / "kb", HashEncoder()).remove([groups[2].id])
-    assert "line 1: was answered with base '" in str(run(*command).exception)
+    assert "line 1: was answered with groups '" in str(run(*command).exception)
     answers = tmp_path / "s.answers.jsonl"
     answer = json.loads(answers.read_text("utf-8"))
     del answer["settings"]
     answers.write_text(json.dumps(answer, ensure_ascii=False) + "\n", "utf-8")
     assert "line 1: does not say with which settings" in str(run(*command).exception)
+
+
+def test_a_file_of_answers_is_continued_from_its_own_base_edited_or_not(
+    tmp_path: Path, groups: tuple[QAGroup, ...]
+) -> None:
+    questions, out = tmp_path / "q.txt", tmp_path / "a.jsonl"
+    questions.write_text("곰팡이는 뭘로 지우나요?\n", "utf-8")
+    for name in ("kb", "other"):
+        build_knowledge_base(tmp_path / name, groups, HashEncoder())
+    command = ("ask", "--questions", questions, "--out", out, "--generator", "extractive", "--kb")
+    assert run(*command, tmp_path / "kb").exit_code == 0
+    Editor(tmp_path / "kb", HashEncoder()).remove([groups[2].id])
+    with questions.open("a", encoding="utf-8") as file:
+        file.write("벽지가 들뜨는 이유는?\n")
+    assert "line 1: was answered with base '" in str(run(*command, tmp_path / "other").exception)
+    assert run(*command, tmp_path / "kb").exit_code == 0
+    assert len(out.read_text("utf-8").splitlines()) == 2
 
 
 def _half_submitted(folder: Path, groups: tuple[QAGroup, ...]) -> tuple[object, ...]:
