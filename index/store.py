@@ -115,7 +115,12 @@ class GroupStore:
         return state, changes
 
     def revisions(
-        self, *, limit: int | None = None, group_id: str | None = None, number: int | None = None
+        self,
+        *,
+        limit: int | None = None,
+        group_id: str | None = None,
+        number: int | None = None,
+        action: str | None = None,
     ) -> list[Revision]:
         """Reads revisions with their changes, the newest first.
 
@@ -123,6 +128,7 @@ class GroupStore:
             limit: How many at most.
             group_id: Only those that changed this group, with its changes alone.
             number: Only this one.
+            action: Only those of this kind, for example "build".
         """
         clauses: list[str] = []
         parameters: list[object] = []
@@ -132,6 +138,9 @@ class GroupStore:
         if number is not None:
             clauses.append("number = ?")
             parameters.append(number)
+        if action is not None:
+            clauses.append("action = ?")
+            parameters.append(action)
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         most = f"LIMIT {int(limit)}" if limit is not None else ""
         statement = f"SELECT {REVISION_COLUMNS} FROM revisions {where} ORDER BY number DESC {most}"  # noqa: S608

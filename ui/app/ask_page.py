@@ -213,7 +213,8 @@ def _example(hit: Hit, question: str, number: int) -> None:
     except DobaeError:  # Who wrote an example is good to know; the answer stands without it.
         last = None
     if last is not None:
-        st.html(block(f"{say('changed_by')}: {last.author}, {local_time(last.time)}"))
+        what = say("kb_action_build" if last.action == "build" else "changed_by")
+        st.html(block(f"{what}: {last.author}, {local_time(last.time)}"))
     if st.button(say("close"), key=f"close{number}"):
         st.session_state.pop("opened", None)
         st.rerun()

@@ -23,7 +23,7 @@ def edit_form(keeping: Keeping, group: QAGroup, author: str) -> None:
     shown = filled[group.id]
     st.html(block(say("kb_facts", id=group.id, source=group.source or say("none"))))
     last = keeping.last_change(group.id)
-    if last is not None:
+    if last is not None and last.action != "build":
         st.caption(label(say("kb_last_change", author=last.author, time=local_time(last.time))))
     with st.form(f"edit {group.id}"):
         fields = _fields(shown, f"edit {group.id}")

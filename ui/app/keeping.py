@@ -150,8 +150,9 @@ class Keeping:
         return self.store.revisions(limit=limit)
 
     def last_change(self, identifier: str) -> Revision | None:
-        """Returns the last revision that changed a group; None if it is as it was built."""
-        return next(iter(self.store.revisions(limit=1, group_id=identifier)), None)
+        """Returns the last revision that changed a group, or the one that built the base; None if neither is known."""
+        changed = self.store.revisions(limit=1, group_id=identifier)
+        return next(iter(changed or self.store.revisions(limit=1, action="build")), None)
 
     def preview(self, name: str, raw: bytes) -> Preview:
         """Reads an uploaded file; nothing is written to the base.

@@ -1,5 +1,6 @@
 """The pages through Streamlit's own test runner, as visitors use them."""
 
+import re
 import threading
 from collections.abc import Iterator
 
@@ -50,7 +51,10 @@ def test_found_examples_are_named_with_their_nearness_and_open_uncited_too(page:
     page.button(key="found0-0-2").click().run()
     assert not page.exception
     assert page.session_state["opened"] == (0, 0, 2)
-    assert other.group.id in " ".join(html.proto.body for html in page.get("html"))
+    shown = " ".join(html.proto.body for html in page.get("html"))
+    assert other.group.id in shown
+    # Who brought it into the base, and when, until somebody changes it.
+    assert re.search(r"처음 만듦: \w+, \d{4}-\d\d-\d\d", shown)
 
 
 def test_the_side_panel_is_carried_over_to_other_pages_and_the_other_language(
