@@ -35,3 +35,9 @@ def test_three_answers_stand_side_by_side_with_their_figures(
     assert figures[0] == "없음"  # Nothing was searched for the model alone.
     assert re.fullmatch(r"0\.\d\d|1\.00", figures[3])
     assert re.fullmatch(r"(\d+)/\1", figures[7])  # Quoted sentences are all supported.
+    # What a quoted answer rests on opens below it.
+    page.get_by_role("button", name="[1] 사례 보기").last.click()
+    expect(page.get_by_text("사례의 질문")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"사례 번호: dobae-\d{3}"))).to_be_in_viewport()
+    page.get_by_role("button", name="닫기").click()
+    expect(page.get_by_text("사례의 질문")).to_have_count(0)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rag.answer import Sentence
 from rag.citations import MARKER
+from ui.app.session import say
 
 _CSS = """
 p { margin: 0; line-height: 1.75; font-family: var(--st-font); color: var(--st-text-color); overflow-wrap: anywhere; }
@@ -43,35 +44,31 @@ def _component() -> Any:
     return component("dobae_answer", html="<p></p>", css=_CSS, js=_JS)
 
 
-def answer_text(sentences: Sequence[Sentence], *, unsupported: str, open_label: str, key: str) -> int | None:
+def answer_text(sentences: Sequence[Sentence], *, key: str) -> int | None:
     """Shows judged sentences.
 
     Args:
         sentences: The answer.
-        unsupported: Said of a sentence without support.
-        open_label: What a marker does, with "{marker}" in it.
         key: Unique on the page.
 
     Returns:
         The marker just clicked, or None.
     """
     data = {
-        "unsupported": unsupported,
-        "sentences": [
-            {"supported": sentence.supported, "pieces": _pieces(sentence, open_label)} for sentence in sentences
-        ],
+        "unsupported": say("answer.unsupported"),
+        "sentences": [{"supported": sentence.supported, "pieces": _pieces(sentence)} for sentence in sentences],
     }
     clicked = _component()(data=data, key=key, on_marker_change=lambda: None).marker
     known = {marker for sentence in sentences for marker in sentence.markers}
     return clicked if isinstance(clicked, int) and clicked in known else None  # The browser may send anything.
 
 
-def _pieces(sentence: Sentence, open_label: str) -> list[dict[str, Any]]:
+def _pieces(sentence: Sentence) -> list[dict[str, Any]]:
     pieces: list[dict[str, Any]] = []
     end = 0
     for match in MARKER.finditer(sentence.text):
         marker = int(match[1])
         pieces.append({"text": sentence.text[end : match.start()], "marker": None, "label": ""})
-        pieces.append({"text": match[0], "marker": marker, "label": open_label.format(marker=marker)})
+        pieces.append({"text": match[0], "marker": marker, "label": say("source_open", marker=marker)})
         end = match.end()
     return [*pieces, {"text": sentence.text[end:], "marker": None, "label": ""}]

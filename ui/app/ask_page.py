@@ -4,20 +4,18 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from data.errors import DobaeError
 from data.types import Hit
 from rag.answer import Answer, Part
 from ui.app.answer_text import answer_text
+from ui.app.example import nearness, show_example
 from ui.app.feedback import FeedbackError
 from ui.app.in_view import in_view
 from ui.app.login import keeper
-from ui.app.markup import block, highlighted, label
+from ui.app.markup import block, label
 from ui.app.session import (
     Turn,
-    engine,
     feedback,
     language,
-    local_time,
     progress,
     say,
     settings,
@@ -34,8 +32,6 @@ QUICK_SECONDS = 0.4
 """The first words are often there so soon that drawing the wait before them would only make them later."""
 WHOLE_SECONDS = 0.05
 """So soon after its first words a quoted answer is whole, and is drawn once."""
-VERY_NEAR, NEAR = 0.95, 0.90
-"""Cosines of the default encoder from which a question is called almost the same, or similar."""
 
 
 def show() -> None:
@@ -131,7 +127,10 @@ def _finished(number: int, turn: Turn) -> None:
         if right is not None:
             with right, st.container(border=True, key="example"):
                 in_view("example", (number, place, marker), block="nearest")
-                _example(part.hits[marker - 1], part.text, number)
+                show_example(part.hits[marker - 1], part.text)
+                if st.button(say("close"), key=f"close{number}"):
+                    st.session_state.pop("opened", None)
+                    st.rerun()
     if not turn.choice.retrieval:
         st.warning(say("no_retrieval"))
     st.caption(say("speed", first=turn.job.first_word, rate=turn.job.words_a_second))
@@ -155,12 +154,7 @@ def _part(number: int, place: int, part: Part, parts: int, generator: str) -> No
     if not part.sentences:
         st.html(block(part.answer))
         return
-    marker = answer_text(
-        part.sentences,
-        unsupported=say("answer.unsupported"),
-        open_label=say("source_open", marker="{marker}"),
-        key=f"answer{number}-{place}",
-    )
+    marker = answer_text(part.sentences, key=f"answer{number}-{place}")
     if marker is not None:
         _open(number, place, marker)
         st.rerun()
@@ -185,39 +179,13 @@ def _found(number: int, place: int, part: Part) -> None:
 
 
 def _name(number: int, place: int, hit: Hit) -> None:
-    text = say("found", marker=hit.rank, question=hit.question, words=_nearness(hit), score=hit.score)
+    text = say("found", marker=hit.rank, question=hit.question, words=nearness(hit), score=hit.score)
     key = f"found{number}-{place}-{hit.rank}"
     st.button(label(text), key=key, type="tertiary", width="stretch", on_click=_open, args=(number, place, hit.rank))
 
 
 def _open(number: int, place: int, marker: int) -> None:
     st.session_state.opened = (number, place, marker)
-
-
-def _nearness(hit: Hit) -> str:
-    return say("very_near" if hit.score >= VERY_NEAR else "near" if hit.score >= NEAR else "far")
-
-
-def _example(hit: Hit, question: str, number: int) -> None:
-    text = say("similarity", score=hit.score, words=_nearness(hit))
-    st.progress(max(0.0, min(1.0, hit.score)), text=text)
-    st.caption(say("source_question"))
-    st.html(highlighted(hit.question, question))
-    st.caption(say("source_answer"))
-    st.html(highlighted(hit.answer, question))
-    st.caption(say("matched_note"))
-    facts = (("category", hit.group.category), ("group", hit.group.id), ("origin", hit.group.source))
-    st.html(block("\n".join(f"{say(name)}: {value}" for name, value in facts if value)))
-    try:
-        last = engine().keeping.last_change(hit.group.id)
-    except DobaeError:  # Who wrote an example is good to know; the answer stands without it.
-        last = None
-    if last is not None:
-        what = say("kb_action_build" if last.action == "build" else "changed_by")
-        st.html(block(f"{what}: {last.author}, {local_time(last.time)}"))
-    if st.button(say("close"), key=f"close{number}"):
-        st.session_state.pop("opened", None)
-        st.rerun()
 
 
 def _take_away(number: int, answer: Answer) -> None:
@@ -277,24 +245,24 @@ def _verdict(number: int, answer: Answer) -> None:
     if _thanked(number):
         st.success(say("thanks"))
         return
-    with st.expander(say("helped")), st.form(f"verdict{number}", border=False, enter_to_submit=False):
-        verdict = st.radio(
-            say("helped"), ["good", "bad"], format_func=say, horizontal=True, label_visibility="collapsed"
-        )
-        reason = st.text_area(say("reason"), max_chars=500, height=110)
-        try:
-            store = feedback()
+    verdict = st.pills(say("helped"), ["good", "bad"], format_func=say, key=f"judged{number}")
+    if verdict is None:
+        return
+    try:
+        store = feedback()
+        with st.form(f"verdict{number}", enter_to_submit=False):
+            reason = st.text_area(say("reason"), max_chars=500, height=110)
             st.caption(say("consent", days=store.days))
-            if st.form_submit_button(say("send")):
-                groups = [citation.group_id for part in answer.parts for citation in part.citations]
-                store.add(
-                    good=verdict == "good",
-                    question=answer.question,
-                    answer=answer.text,
-                    reason=reason,
-                    generator=answer.generator,
-                    groups=groups,
-                )
-                _thank(number)
-        except FeedbackError:
-            st.error(say("not_stored"))
+            sent = st.form_submit_button(say("send"))
+        if sent:
+            store.add(
+                good=verdict == "good",
+                question=answer.question,
+                answer=answer.text,
+                reason=reason,
+                generator=answer.generator,
+                groups=[citation.group_id for part in answer.parts for citation in part.citations],
+            )
+            _thank(number)
+    except FeedbackError:
+        st.error(say("not_stored"))

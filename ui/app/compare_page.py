@@ -4,7 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
+from rag.answer import Part
+from ui.app.answer_text import answer_text
 from ui.app.engine import Choice, models
+from ui.app.example import show_example
+from ui.app.in_view import in_view
 from ui.app.login import keeper
 from ui.app.markup import block, label
 from ui.app.session import Turn, progress, say, settings, show_outcome, start
@@ -38,6 +42,7 @@ def show() -> None:
             pure = Choice(model, choice.adapter, retrieval=False, top_k=choice.top_k)
             choices = [pure, replace(pure, retrieval=True), quoted]
         state.compared_turns = start(question, choices)
+        state.pop("compared_opened", None)
     turns: list[Turn] = state.get("compared_turns", [])
     if turns and all(turn.job.over for turn in turns):
         _columns(turns)
@@ -57,27 +62,58 @@ def _watch() -> None:
 
 
 def _columns(turns: list[Turn]) -> None:
-    for column, name, turn in zip(st.columns(len(turns)), COLUMNS[-len(turns) :], turns, strict=True):
+    columns = zip(st.columns(len(turns)), COLUMNS[-len(turns) :], turns, strict=True)
+    for number, (column, name, turn) in enumerate(columns):
         with column, st.container(border=True):
             st.subheader(say(name))
-            _one(turn)
+            if turn.job.over:
+                _finished(number, turn)
+            else:
+                _running(turn)
 
 
-def _one(turn: Turn) -> None:
-    job = turn.job
-    texts = job.texts()
+def _running(turn: Turn) -> None:
+    texts = turn.job.texts()
     for question, text in texts:
         if len(texts) > 1:
             st.markdown(f"**{label(question)}**")
         st.html(block(text))
-    if not job.over:
-        st.caption(progress(turn))
-        return
+    st.caption(progress(turn))
+
+
+def _finished(number: int, turn: Turn) -> None:
+    job = turn.job
     if not show_outcome(job) or job.answer is None:
         return
-    scores = [hit.score for part in job.answer.parts for hit in part.hits]
-    sentences = [sentence for part in job.answer.parts for sentence in part.sentences]
+    parts = job.answer.parts
+    for place, part in enumerate(parts):
+        if len(parts) > 1:
+            st.markdown(f"**{label(part.text)}**")
+        _part(number, place, part)
+    scores = [hit.score for part in parts for hit in part.hits]
+    sentences = [sentence for part in parts for sentence in part.sentences]
     holding = sum(sentence.supported for sentence in sentences)
     st.metric(say("best_similarity"), f"{max(scores):.2f}" if scores else say("none"))
     st.metric(say("support"), f"{holding}/{len(sentences)}" if sentences else say("none"))
     st.metric(say("seconds"), say("second_value", seconds=job.seconds))
+
+
+def _part(number: int, place: int, part: Part) -> None:
+    """Draws one part of an answer, and below it the example that was opened by one of its markers."""
+    state = st.session_state
+    if not part.sentences:
+        st.html(block(part.answer))
+        return
+    marker = answer_text(part.sentences, key=f"compared{number}-{place}")
+    if marker is not None:
+        state.compared_opened = (number, place, marker)
+        st.rerun()
+    of_turn, of_part, opened = state.get("compared_opened", (None, None, 0))
+    if (of_turn, of_part) != (number, place):
+        return
+    with st.container(border=True, key="example"):
+        in_view("example", (number, place, opened), block="nearest")
+        show_example(part.hits[opened - 1], part.text)
+        if st.button(say("close"), key="close_compared"):
+            state.pop("compared_opened")
+            st.rerun()

@@ -6,7 +6,7 @@ Bad ones, and questions that found no answer, wait in a queue until the keeper o
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.errors import DobaeError, one_line
@@ -26,13 +26,21 @@ class FeedbackError(DobaeError):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A bad verdict that nobody has dealt with, as it was stored."""
+    """A question with bad verdicts, or without an answer, that nobody has dealt with.
 
-    number: int
+    Attributes:
+        numbers: Of the verdicts, the newest first.
+        at: When the newest came, in seconds since 1970.
+        question: As stored.
+        answer: The newest one.
+        reasons: Those given, each once, the newest first.
+    """
+
+    numbers: tuple[int, ...]
     at: float
     question: str
     answer: str
-    reason: str
+    reasons: tuple[str, ...]
 
 
 class FeedbackStore:
@@ -81,8 +89,8 @@ class FeedbackStore:
         except sqlite3.Error as error:
             raise FeedbackError(f"a verdict could not be stored ({one_line(error)})") from error
 
-    def waiting(self, limit: int = 200) -> list[Waiting]:
-        """Returns bad verdicts that nobody has dealt with, the newest first.
+    def waiting(self) -> list[Waiting]:
+        """Returns what nobody has dealt with, the newest first; questions asked in the same words stand together.
 
         Raises:
             FeedbackError: They cannot be read.
@@ -92,22 +100,29 @@ class FeedbackStore:
                 self._purge(time.time())
                 rows = self._connection.execute(
                     "SELECT id, at, question, answer, reason FROM feedback WHERE NOT good AND NOT settled"
-                    " ORDER BY id DESC LIMIT ?",
-                    (limit,),
+                    " ORDER BY id DESC"
                 ).fetchall()
         except sqlite3.Error as error:
             raise FeedbackError(f"verdicts cannot be read ({one_line(error)})") from error
-        return [Waiting(*row) for row in rows]
+        together: dict[str, Waiting] = {}
+        for number, at, question, answer, reason in rows:
+            key = "".join(char for char in question.casefold() if char.isalnum()) or question
+            each = together.setdefault(key, Waiting((), at, question, answer, ()))
+            reasons = (*each.reasons, reason) if reason and reason not in each.reasons else each.reasons
+            together[key] = replace(each, numbers=(*each.numbers, number), reasons=reasons)
+        return list(together.values())
 
-    def settle(self, number: int) -> None:
-        """Takes a verdict off the queue; it stays until its time is over.
+    def settle(self, waiting: Waiting) -> None:
+        """Takes verdicts off the queue; they stay until their time is over.
 
         Raises:
             FeedbackError: It cannot be written.
         """
         try:
             with self._lock, self._connection:
-                self._connection.execute("UPDATE feedback SET settled = 1 WHERE id = ?", (number,))
+                self._connection.executemany(
+                    "UPDATE feedback SET settled = 1 WHERE id = ?", [(number,) for number in waiting.numbers]
+                )
         except sqlite3.Error as error:
             raise FeedbackError(f"a verdict could not be settled ({one_line(error)})") from error
 

@@ -26,7 +26,7 @@ def edit_form(keeping: Keeping, group: QAGroup, author: str) -> None:
     if last is not None and last.action != "build":
         st.caption(label(say("kb_last_change", author=last.author, time=local_time(last.time))))
     with st.form(f"edit {group.id}"):
-        fields = _fields(shown, f"edit {group.id}")
+        fields = _fields(shown, f"edit {group.id}", keeping.categories())
         save = st.form_submit_button(say("kb_save"), type="primary")
     with st.container(horizontal=True, vertical_alignment="center"):
         sure = st.checkbox(say("kb_remove_sure"), key=f"sure {group.id}")
@@ -57,7 +57,7 @@ def new_form(keeping: Keeping, author: str, *, question: str) -> int | None:
     source = say("kb_feedback_source") if question else ""
     empty = QAGroup("", (question,) if question else (), (), "", source)
     with st.form(f"new{number}"):
-        fields = _fields(empty, f"new{number}")
+        fields = _fields(empty, f"new{number}", keeping.categories())
         sent = st.form_submit_button(say("kb_add"), type="primary")
     if not sent:
         return None
@@ -70,7 +70,7 @@ def new_form(keeping: Keeping, author: str, *, question: str) -> int | None:
     return edited.revision.number if edited.revision else None
 
 
-def _fields(group: QAGroup, key: str) -> tuple[str, list[str], str, str]:
+def _fields(group: QAGroup, key: str, categories: list[str]) -> tuple[str, list[str], str, str]:
     questions = st.text_area(
         say("kb_questions"), "\n".join(group.questions), height=110, max_chars=MAX_CHARS, key=f"{key} questions"
     )
@@ -79,6 +79,15 @@ def _fields(group: QAGroup, key: str) -> tuple[str, list[str], str, str]:
         name = say("kb_answer", number=number) if answer or number == 1 else say("kb_answer_more")
         answers.append(st.text_area(name, answer, height=120, max_chars=MAX_CHARS, key=f"{key} answer{number}"))
     left, right = st.columns(2)
-    category = left.text_input(say("kb_category"), group.category, max_chars=200, key=f"{key} category")
+    if group.category not in ("", *categories):  # Renamed by somebody else since the form was filled.
+        categories = [*categories, group.category]
+    category = left.selectbox(
+        say("kb_category"),
+        categories,
+        index=categories.index(group.category) if group.category else None,
+        placeholder=say("kb_category_hint"),
+        accept_new_options=True,
+        key=f"{key} category",
+    )
     source = right.text_input(say("kb_source"), group.source, max_chars=200, key=f"{key} source")
-    return questions, answers, category, source
+    return questions, answers, category or "", source

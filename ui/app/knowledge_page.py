@@ -142,7 +142,7 @@ def _new(keeping: Keeping, author: str) -> None:
     if wanted is not None:
         st.session_state.pop("kb_from")
         try:
-            feedback().settle(wanted.number)
+            feedback().settle(wanted)
         except FeedbackError:  # The example is written; only the queue still holds its question.
             st.session_state.kb_said += " " + say("not_settled")
     st.session_state.kb_go = "queue" if wanted else "browse"
@@ -200,18 +200,21 @@ def _queue(waiting: list[Waiting]) -> None:
     for each in waiting:
         with st.container(border=True):
             st.html(block(each.question))
-            if each.reason:
-                st.html(block(say("kb_queue_reason", reason=each.reason)))
+            time = local_time(each.at)
+            count = len(each.numbers)
+            st.caption(time if count == 1 else say("kb_queue_times", count=count, time=time))
+            for reason in each.reasons:
+                st.html(block(say("kb_queue_reason", reason=reason)))
             with st.expander(say("kb_queue_answer")):
                 st.html(block(each.answer))
             left, right, _ = st.columns([2, 1, 3])
-            if left.button(say("kb_queue_make"), key=f"kb_make{each.number}", type="primary"):
+            if left.button(say("kb_queue_make"), key=f"kb_make{each.numbers[0]}", type="primary"):
                 state = st.session_state
                 state.kb_from, state.kb_go, state.kb_form = each, "new", state.get("kb_form", 0) + 1
                 st.rerun()
-            if right.button(say("kb_queue_done"), key=f"kb_done{each.number}"):
+            if right.button(say("kb_queue_done"), key=f"kb_done{each.numbers[0]}"):
                 try:
-                    feedback().settle(each.number)
+                    feedback().settle(each)
                 except FeedbackError:
                     st.error(say("not_settled"))
                 else:

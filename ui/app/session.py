@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -85,13 +85,18 @@ def say(key: str, **values: object) -> str:
         return message(key if "." in key else f"app.{key}", **values)
 
 
-def local_time(time: str) -> str:
-    """Returns a time of the history for people: its minute where the visitor is, or in UTC where no browser tells."""
+def local_time(time: str | float) -> str:
+    """Returns a time for people: its minute where the visitor is, or in UTC where no browser tells.
+
+    Args:
+        time: As the history writes it, or in seconds since 1970.
+    """
     try:
         zone = ZoneInfo(st.context.timezone or "UTC")
     except (KeyError, ValueError, OSError):  # The browser may send anything.
         zone = ZoneInfo("UTC")
-    return f"{datetime.fromisoformat(time).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    moment = datetime.fromisoformat(time) if isinstance(time, str) else datetime.fromtimestamp(time, UTC)
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def settings(page: str) -> Choice:

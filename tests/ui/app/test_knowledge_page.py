@@ -119,6 +119,15 @@ def test_an_edit_does_not_write_over_somebody_elses(entered: AppTest, tmp_path: 
     assert _groups(tmp_path)["g2"] == ("나중에 저장하려는 답변입니다.",)
 
 
+def test_a_category_is_chosen_among_those_there_are(entered: AppTest) -> None:
+    entered.button(key="kb_open g2").click().run()
+    entered.selectbox(key="edit g2 category").set_value("마감하자")
+    _press(entered, "저장")
+    group = session.engine().keeping.group("g2")
+    assert group is not None
+    assert group.category == "마감하자"
+
+
 def test_an_example_is_removed_and_brought_back(entered: AppTest, tmp_path: Path) -> None:
     entered.button(key="kb_open g3").click().run()
     entered.checkbox(key="sure g3").check().run()

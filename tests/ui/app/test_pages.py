@@ -154,17 +154,17 @@ def test_a_verdict_belongs_to_its_answer(page: AppTest) -> None:
     page.run()
     page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
     _answered(page)
-    page.radio[0].set_value("bad")
+    page.button_group(key="judged0").set_value("bad").run()
     page.text_area[0].set_value("너무 짧아요. 010-1234-5678로 전화 주세요")
     page.button(key="FormSubmitter:verdict0-동의하고 보내기").click().run()
     assert "의견을 저장했습니다" in page.success[0].value
     (waiting,) = session.feedback().waiting()
-    assert waiting.reason == "너무 짧아요. [전화번호]로 전화 주세요"
+    assert waiting.reasons == ("너무 짧아요. [전화번호]로 전화 주세요",)
     page.button(key="clear").click().run()
     page.chat_input[0].set_value("몰딩 틈은 어떻게 메우나요?").run()
     _answered(page)
     assert not page.success
-    assert page.radio
+    assert page.button_group(key="judged0").value is None
 
 
 def test_a_question_that_was_offered_leans_on_nothing(page: AppTest) -> None:
@@ -195,6 +195,7 @@ def test_a_wrong_number_of_days_is_said_and_the_page_lives(page: AppTest, monkey
     page.run()
     page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
     _answered(page)
+    page.button_group(key="judged0").set_value("good").run()
     assert "의견을 저장하지 못했습니다" in page.error[0].value
     monkeypatch.delenv("DOBAE_FEEDBACK_DAYS")
 

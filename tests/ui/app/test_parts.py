@@ -80,6 +80,24 @@ def test_only_masked_text_reaches_the_disk_and_old_verdicts_go(tmp_path: Path) -
     store.close()
 
 
+def test_a_question_disliked_twice_waits_once_with_both_reasons(tmp_path: Path) -> None:
+    store = FeedbackStore(tmp_path / "f.sqlite", days=1)
+    said = {"good": False, "answer": "나", "generator": "x", "groups": ["g1"]}
+    for question, reason in (
+        ("벽지가 떴어요?", "짧아요"),
+        ("곰팡이?", ""),
+        ("벽지가 떴어요", "짧아요"),
+        ("벽지가 떴어요!", "틀려요"),
+    ):
+        store.add(question=question, reason=reason, **said)  # type: ignore[arg-type]
+    twice, once = store.waiting()
+    assert (twice.question, len(twice.numbers), twice.reasons) == ("벽지가 떴어요!", 3, ("틀려요", "짧아요"))
+    assert (once.question, len(once.numbers), once.reasons) == ("곰팡이?", 1, ())
+    store.settle(twice)
+    assert store.waiting() == [once]
+    store.close()
+
+
 def test_verdicts_whose_time_is_over_go_when_the_store_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "f.sqlite"
     other = sqlite3.connect(path)
@@ -93,7 +111,7 @@ def test_verdicts_whose_time_is_over_go_when_the_store_is_opened(tmp_path: Path)
     store = FeedbackStore(path, days=30)
     assert [row[0] for row in other.execute("SELECT question FROM feedback")] == ["새 질문"]
     (waiting,) = store.waiting()
-    store.settle(waiting.number)
+    store.settle(waiting)
     assert store.waiting() == []
     other.close()
     store.close()
