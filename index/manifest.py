@@ -71,6 +71,10 @@ class Manifest:
     created: str = ""
     format: int = FORMAT
 
+    def searching(self) -> list[Any]:
+        """Returns what decides how the base is searched, as JSON values: analyser, weights and thresholds."""
+        return [self.tokenizer, asdict(self.weights), asdict(self.calibration)]
+
     def write(self, base: Path) -> None:
         """Writes the manifest into a knowledge base, whole or not at all, with a digest of itself."""
         record = asdict(self)

@@ -69,13 +69,7 @@ def open_bases(
 
 def base_digest(base: KnowledgeBase, groups: Sequence[QAGroup]) -> str:
     """Returns a digest of what an answer may depend on: groups, encoder, analyser, weights and thresholds."""
-    manifest = base.manifest
-    parts = [
-        _digest_of(groups, base.encoder),
-        manifest.tokenizer,
-        asdict(manifest.weights),
-        asdict(manifest.calibration),
-    ]
+    parts = [_digest_of(groups, base.encoder), *base.manifest.searching()]
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -38,6 +38,5 @@ def answer_settings(pipeline: QAPipeline) -> dict[str, Any]:
 
 def _base(base: KnowledgeBase) -> str:
     """Returns the identity of a base and a digest of its analyser, weights and thresholds."""
-    manifest = base.manifest
-    searched = [manifest.tokenizer, asdict(manifest.weights), asdict(manifest.calibration)]
-    return f"{base.store.state().base}-{sha256(json.dumps(searched, sort_keys=True).encode()).hexdigest()[:8]}"
+    searching = json.dumps(base.manifest.searching(), sort_keys=True)
+    return f"{base.store.state().base}-{sha256(searching.encode()).hexdigest()[:8]}"
