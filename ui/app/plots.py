@@ -6,7 +6,9 @@ from typing import Any
 Spec = dict[str, Any]
 Rows = Sequence[dict[str, Any]]
 
-BAR_PIXELS = 26
+BAR_PIXELS, STACK_PIXELS = 26, 40
+SIZES: Spec = {"autosize": {"type": "fit-x", "contains": "padding"}}
+"""As wide as the page; heights are of the plot itself, whatever its axis and its legend take below."""
 LEGEND_COLUMNS = 4
 LEGEND: Spec = {"orient": "bottom", "columns": LEGEND_COLUMNS, "title": None}
 # Told apart by people who see colours differently, and dark enough on white (after Okabe and Ito, and Tol).
@@ -35,20 +37,18 @@ def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit:
         encoding["color"] = {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND}
         encoding["order"] = {"field": "order"}
     bars_shown = len({row[name] for row in rows})
-    # The height given is that of the whole plot: axis, legend and all.
-    colours = len({row[colour] for row in rows}) if colour else 0
-    below = 44 + 22 * -(-colours // LEGEND_COLUMNS) + (24 if colours else 0)
     return {
+        **SIZES,
         "data": {"values": list(rows)},
         "mark": {"type": "bar", "color": COLOURS[0]},
         "encoding": encoding,
-        "height": below + (40 if colours else BAR_PIXELS) * bars_shown,
+        "height": (STACK_PIXELS if colour else BAR_PIXELS) * bars_shown,
     }
 
 
 def with_limit(spec: Spec, at: float, text: str) -> Spec:
     """Returns horizontal bars with a line that they should not reach beyond."""
-    plot = {key: value for key, value in spec.items() if key not in ("height", "data")}
+    plot = {key: value for key, value in spec.items() if key not in (*SIZES, "height", "data")}
     # Told in words below every such plot; a screen reader would meet a line without a name.
     once: Spec = {"values": [{}]}  # A mark is drawn for every row of its data.
     line = {
@@ -61,7 +61,7 @@ def with_limit(spec: Spec, at: float, text: str) -> Spec:
         "mark": {"type": "text", "align": "right", "dx": -6, "color": "#b00020", "text": text, "aria": False},
         "encoding": {"x": {"datum": at}, "y": {"value": -8}},
     }
-    return {"data": spec["data"], "layer": [plot, line, words], "height": spec["height"] + 16}
+    return {**SIZES, "data": spec["data"], "layer": [plot, line, words], "height": spec["height"]}
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int], value: str, count: str) -> Spec:
@@ -71,6 +71,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int], value: str, count: 
         for start, end, number in zip(edges[:-1], edges[1:], counts, strict=True)
     ]
     return {
+        **SIZES,
         "data": {"values": rows},
         "mark": {"type": "bar", "color": COLOURS[0]},
         "encoding": {
@@ -86,6 +87,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int], value: str, count: 
 def binned(values: Sequence[float], value: str, count: str, *, step: float) -> Spec:
     """Returns a histogram of values in bins of one width."""
     return {
+        **SIZES,
         "data": {"values": [{value: each} for each in values]},
         "mark": {"type": "bar", "color": COLOURS[0]},
         "encoding": {
@@ -111,18 +113,20 @@ def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
     groups = len({row[name] for row in rows})
     of_each = len({row[colour] for row in rows})
     return {
+        **SIZES,
         "data": {"values": list(rows)},
         "layer": [
             {"mark": {"type": "rule", "size": 2, "aria": False}, "encoding": {**place, **line}},
             {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {**place, **point}},
         ],
-        "height": 90 + 22 * -(-of_each // LEGEND_COLUMNS) + groups * (16 * of_each + 14),
+        "height": groups * (16 * of_each + 14),
     }
 
 
 def lines(rows: Rows, x: str, y: str, colour: str) -> Spec:
     """Returns one line for each colour."""
     return {
+        **SIZES,
         "data": {"values": list(rows)},
         "mark": {"type": "line", "point": len(rows) < 60},
         "encoding": {
