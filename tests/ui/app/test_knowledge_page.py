@@ -119,13 +119,24 @@ def test_an_edit_does_not_write_over_somebody_elses(entered: AppTest, tmp_path: 
     assert _groups(tmp_path)["g2"] == ("나중에 저장하려는 답변입니다.",)
 
 
-def test_a_category_is_chosen_among_those_there_are(entered: AppTest) -> None:
+def test_a_category_is_chosen_or_named_or_taken_away(entered: AppTest) -> None:
+    def category() -> str:
+        group = session.engine().keeping.group("g2")
+        assert group is not None
+        return group.category
+
     entered.button(key="kb_open g2").click().run()
-    entered.selectbox(key="edit g2 category").set_value("마감하자")
+    before = category()
+    entered.selectbox(key=f"edit g2 category {before}").set_value("마감하자")
     _press(entered, "저장")
-    group = session.engine().keeping.group("g2")
-    assert group is not None
-    assert group.category == "마감하자"
+    assert category() == "마감하자"
+    entered.text_input(key="edit g2 category 마감하자 new").set_value("문과 문틀")
+    _press(entered, "저장")
+    assert category() == "문과 문틀"
+    assert entered.text_input(key="edit g2 category 문과 문틀 new").value == ""
+    entered.selectbox(key="edit g2 category 문과 문틀").set_value("")
+    _press(entered, "저장")
+    assert category() == ""
 
 
 def test_an_example_is_removed_and_brought_back(entered: AppTest, tmp_path: Path) -> None:
