@@ -49,6 +49,12 @@ def test_a_plan_of_training_has_no_serious_violation(page: "Page", server: "Serv
     enter(page, server)
     page.get_by_role("link", name="학습").click()
     expect(page.get_by_role("heading", name="메모리 계획")).to_be_visible()
+    bar = page.get_by_test_id("stVegaLiteChart").locator(".mark-rect path").first
+    expect(bar).to_be_attached()
+    settled(page)
+    drawn = bar.bounding_box()
+    assert drawn is not None
+    assert drawn["height"] > 20
     page.get_by_label("쓸 수 있는 메모리 (GiB)").fill("3")
     page.keyboard.press("Enter")
     expect(page.get_by_text("한도를 넘습니다")).to_be_visible()

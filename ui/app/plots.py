@@ -8,6 +8,8 @@ Rows = Sequence[dict[str, Any]]
 
 BAR_PIXELS = 26
 LEGEND_COLUMNS = 4
+_AROUND = 70
+"""Pixels of a plot's height that its axis takes: the height given is that of the whole."""
 LEGEND: Spec = {"orient": "bottom", "columns": LEGEND_COLUMNS, "title": None}
 # Told apart by people who see colours differently, and dark enough on white (after Okabe and Ito, and Tol).
 COLOURS = (
@@ -35,14 +37,12 @@ def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit:
         encoding["color"] = {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND}
         encoding["order"] = {"field": "order"}
     bars_shown = len({row[name] for row in rows})
-    # The height given is that of the whole plot: axis, legend and all.
-    colours = len({row[colour] for row in rows}) if colour else 0
-    below = 44 + 22 * -(-colours // LEGEND_COLUMNS) + (24 if colours else 0)
+    around = _around(rows, colour) if colour else _AROUND
     return {
         "data": {"values": list(rows)},
         "mark": {"type": "bar", "color": COLOURS[0]},
         "encoding": encoding,
-        "height": below + (40 if colours else BAR_PIXELS) * bars_shown,
+        "height": around + (40 if colour else BAR_PIXELS) * bars_shown,
     }
 
 
@@ -79,7 +79,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int], value: str, count: 
             "y": {"field": count, "type": "quantitative", "title": count},
             "tooltip": [{"field": "from"}, {"field": "to"}, {"field": count}],
         },
-        "height": 200,
+        "height": _AROUND + 180,
     }
 
 
@@ -93,7 +93,7 @@ def binned(values: Sequence[float], value: str, count: str, *, step: float) -> S
             "y": {"aggregate": "count", "type": "quantitative", "title": count},
             "tooltip": [{"field": value, "bin": {"step": step}}, {"aggregate": "count", "title": count}],
         },
-        "height": 200,
+        "height": _AROUND + 180,
     }
 
 
@@ -116,7 +116,7 @@ def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
             {"mark": {"type": "rule", "size": 2, "aria": False}, "encoding": {**place, **line}},
             {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {**place, **point}},
         ],
-        "height": 90 + 22 * -(-of_each // LEGEND_COLUMNS) + groups * (16 * of_each + 14),
+        "height": _around(rows, colour) + groups * (16 * of_each + 14),
     }
 
 
@@ -131,5 +131,10 @@ def lines(rows: Rows, x: str, y: str, colour: str) -> Spec:
             "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND},
             "tooltip": [{"field": x}, {"field": y, "format": ".3f"}, {"field": colour}],
         },
-        "height": 260,
+        "height": _around(rows, colour) + 200,
     }
+
+
+def _around(rows: Rows, colour: str) -> int:
+    """Returns what `_AROUND` is with a legend below."""
+    return 2 * _AROUND + 18 * -(-len({row[colour] for row in rows}) // LEGEND_COLUMNS)
