@@ -32,7 +32,9 @@ def test_asking_has_no_serious_violation(page: "Page", server: "Server", colours
     assert serious(page) == []
 
 
-def test_comparing_has_no_serious_violation(page: "Page", server: "Server") -> None:
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_comparing_has_no_serious_violation(page: "Page", server: "Server", colours: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=colours)
     page.goto(server.url("compare"))
     settled(page)
     assert serious(page) == []
