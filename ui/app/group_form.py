@@ -52,8 +52,6 @@ def edit_form(keeping: Keeping, group: QAGroup, author: str) -> None:
 def new_form(keeping: Keeping, author: str, *, question: str) -> int | None:
     """Draws an empty form, or one with a question in it; returns the revision once the example is added."""
     number = st.session_state.get("kb_form", 0)
-    if question:
-        st.info(say("kb_from_queue"))
     source = say("kb_feedback_source") if question else ""
     empty = QAGroup("", (question,) if question else (), (), "", source)
     with st.form(f"new{number}"):

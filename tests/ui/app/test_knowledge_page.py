@@ -198,6 +198,8 @@ def test_a_disliked_answer_becomes_an_example_in_two_clicks(entered: AppTest, tm
     _section(entered, "queue")
     _press(entered, "사례로 만들기")
     assert entered.text_area(key="new1 questions").value == "문틀 벽지가 찢어졌어요"
+    shown = " ".join(html.proto.body for html in entered.get("html"))
+    assert "이유: 답이 없음" in shown  # What the answer must mend is seen while it is written.
     entered.text_area(key="new1 answer1").set_value("같은 무늬를 덧대어 붙입니다.")
     _press(entered, "사례 더하기")
     assert ("같은 무늬를 덧대어 붙입니다.",) in _groups(tmp_path).values()
