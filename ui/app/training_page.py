@@ -1,5 +1,7 @@
 """학습: what a fine-tuning run would take of a GPU's memory, and a small run with its loss."""
 
+import json
+
 import streamlit as st
 
 from data.catalog import catalogue
@@ -69,7 +71,7 @@ def _plan(name: str, budget: float, gpus: int) -> None:
             model=label(question.model),
             batch=question.micro_batch,
             length=question.max_length,
-            quantisation=question.quantisation,
+            quantisation=say("none") if question.quantisation == "none" else question.quantisation,
         )
     )
     limit = say("training_limit", budget=f"{budget:g}")
@@ -79,7 +81,7 @@ def _plan(name: str, budget: float, gpus: int) -> None:
     elif made.proposal is None:
         st.error(say("training_never", total=made.total_gib))
     else:
-        change = ", ".join(f"{key} = {what}" for key, what in made.proposal.change.items())
+        change = ", ".join(f"{key} = {json.dumps(what)}" for key, what in made.proposal.change.items())
         st.warning(
             say(
                 "training_proposal",
