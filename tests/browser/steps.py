@@ -1,7 +1,6 @@
 """What a person does on the page, in words."""
 
 import re
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
@@ -83,16 +82,6 @@ def too_wide(page: "Page") -> list[str]:
         && node.getBoundingClientRect().left < innerWidth && !node.closest('[data-testid="stSidebar"]')
         ).map(node => node.tagName + '.' + node.className)""")
     return found
-
-
-def painted(picture: bytes) -> float:
-    """Returns the share of a picture, a PNG, that is in strong colours."""
-    import numpy as np
-    from PIL import Image
-
-    with Image.open(BytesIO(picture)) as image:
-        saturation = np.asarray(image.convert("HSV"))[..., 1]
-    return float((saturation > 100).mean())
 
 
 def serious(page: "Page") -> list[Any]:

@@ -137,6 +137,18 @@ def test_the_keyboard_alone_asks_and_opens_an_example(page: "Page", server: "Ser
     expect(page.get_by_text("사례의 질문")).to_be_visible()
 
 
+def test_the_keyboard_alone_copies_an_answer(page: "Page", server: "Server") -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(server.url())
+    ask(page, LONE_PART)
+    settled(page)
+    page.get_by_text("복사 · 공유 · 내려받기").click()
+    _tab_to(page, "active()?.ariaLabel === '복사하기'")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="복사했습니다")).to_be_visible()
+    assert LONE_PART in page.evaluate("() => navigator.clipboard.readText()")
+
+
 def _tab_to(page: "Page", reached: str, *, backwards: bool = False) -> None:
     """Presses Tab until a condition on the focused element holds; `active()` looks into components."""
     look = """() => { const active = () => { let node = document.activeElement;

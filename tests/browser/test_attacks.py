@@ -144,7 +144,7 @@ def test_no_verdict_runs_in_the_queue(page: "Page", attacked: "Server", ran: set
         page.goto(attacked.url(f"?q={quote(f'벽지 {number}번 {text}')}"))
         answered(page)
         settled(page)
-        page.get_by_text("아쉬워요").click()
+        page.get_by_role("radio", name="아쉬워요").click()
         page.get_by_role("textbox", name="이유 (선택)").fill(text[:500])
         page.get_by_role("button", name="동의하고 보내기").click()
         expect(page.get_by_text("의견을 저장했습니다")).to_be_visible()

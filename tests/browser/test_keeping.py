@@ -96,6 +96,10 @@ def test_the_keepers_page_fits_a_phone(page: "Page", server: Server, keep: Keep)
     enter(page, server)
     assert too_wide(page) == []
     keep(page, "knowledge-phone")
+    page.get_by_test_id("stBaseButton-tertiary").first.click()
+    page.get_by_role("button", name="저장").click()
+    # Above a form that is longer than the window.
+    expect(page.get_by_text("바뀐 내용이 없습니다")).to_be_in_viewport()
 
 
 def test_the_audit_of_the_base_is_seen_as_plots(page: "Page", server: Server, keep: Keep) -> None:

@@ -144,8 +144,7 @@ def _begin_edit(page: "Page", number: int) -> float:
     page.get_by_label(re.compile("^질문")).fill(question)
     page.get_by_label("답변 1").fill(answers[0])
     page.get_by_label(re.compile("답변 2|답변 더하기")).first.fill(answers[1])
-    page.get_by_role("combobox", name="분류").fill(category)
-    page.get_by_role("combobox", name="분류").press("Enter")
+    page.get_by_label("새 분류").fill(category)
     began = time.monotonic()
     page.get_by_role("button", name="저장").click()
     return began

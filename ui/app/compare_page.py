@@ -11,7 +11,7 @@ from ui.app.example import show_example
 from ui.app.in_view import in_view
 from ui.app.login import keeper
 from ui.app.markup import block, label
-from ui.app.session import Turn, progress, say, settings, show_outcome, start
+from ui.app.session import Turn, answerer, progress, say, settings, show_outcome, start
 from ui.app.signing_in import asking_is_open
 
 POLL_SECONDS = 1.0
@@ -66,6 +66,8 @@ def _columns(turns: list[Turn]) -> None:
     for number, (column, name, turn) in enumerate(columns):
         with column, st.container(border=True):
             st.subheader(say(name))
+            if model := answerer(turn.choice):
+                st.caption(label(model))
             if turn.job.over:
                 _finished(number, turn)
             else:

@@ -1,7 +1,7 @@
 """평가: reports of evaluations as plots, two of them compared, and a new one started."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -14,6 +14,9 @@ from ui.app.markup import label
 from ui.app.problems import in_words
 from ui.app.runs import EvaluationRun, keep, latest, runs_folder
 from ui.app.session import language, say
+
+if TYPE_CHECKING:
+    from rag.evaluation.statistics import Interval
 
 POLL_SECONDS = 0.5
 FAST_PRESET = "smoke"
@@ -48,7 +51,7 @@ def show() -> None:
         if other is None:
             _report(report)
         else:
-            _comparison(_read(other), report)
+            _comparison(_read(other), report, say("evaluation_compared", before=other.name, after=shown.name))
     except DobaeError as error:
         st.error(label(in_words(error, say)))
 
@@ -156,7 +159,7 @@ def _coverage(report: Report) -> None:
     st.vega_lite_chart(plots.lines(rows, share, quality, arm_name))
 
 
-def _comparison(before: Report, after: Report) -> None:
+def _comparison(before: Report, after: Report, compared: str) -> None:
     from rag.evaluation.comparing import check_comparable, compare
 
     notes = check_comparable(before, after)
@@ -182,7 +185,7 @@ def _comparison(before: Report, after: Report) -> None:
         }
         for change in shown
     ]
-    st.caption(say("evaluation_change_note"))
+    st.caption(label(compared))
     _intervals(rows, value, protocol_name, arm_name)
     st.dataframe(
         {
@@ -191,7 +194,16 @@ def _comparison(before: Report, after: Report) -> None:
             say("evaluation_before"): [round(change.before, 4) for change in shown],
             say("evaluation_after"): [round(change.after, 4) for change in shown],
             value: [round(change.difference.value, 4) for change in shown],
+            say("evaluation.interval"): [_interval(change.difference) for change in shown],
             "p (Holm)": [None if change.p_holm is None else round(change.p_holm, 4) for change in shown],
         },
         hide_index=True,
     )
+    st.caption(say("evaluation_p_note"))
+
+
+def _interval(difference: "Interval") -> str | None:
+    """Returns an interval in figures; None of too few groups to have one."""
+    if difference.low is None or difference.high is None:
+        return None
+    return f"{difference.low:+.3f} ~ {difference.high:+.3f}"

@@ -52,8 +52,6 @@ def edit_form(keeping: Keeping, group: QAGroup, author: str) -> None:
 def new_form(keeping: Keeping, author: str, *, question: str) -> int | None:
     """Draws an empty form, or one with a question in it; returns the revision once the example is added."""
     number = st.session_state.get("kb_form", 0)
-    if question:
-        st.info(say("kb_from_queue"))
     source = say("kb_feedback_source") if question else ""
     empty = QAGroup("", (question,) if question else (), (), "", source)
     with st.form(f"new{number}"):
@@ -78,16 +76,18 @@ def _fields(group: QAGroup, key: str, categories: list[str]) -> tuple[str, list[
     for number, answer in enumerate((*group.answers, ""), 1):
         name = say("kb_answer", number=number) if answer or number == 1 else say("kb_answer_more")
         answers.append(st.text_area(name, answer, height=120, max_chars=MAX_CHARS, key=f"{key} answer{number}"))
-    left, right = st.columns(2)
-    if group.category not in ("", *categories):  # Renamed by somebody else since the form was filled.
-        categories = [*categories, group.category]
+    left, middle, right = st.columns(3)
+    # The example's own may be renamed by somebody else since the form was filled.
+    offered = ["", *sorted({*categories, group.category} - {""})]
+    # Fields of their own after each change: a name written for it must not stand beside the list that now holds it.
+    own = f"{key} category {group.category}"
     category = left.selectbox(
         say("kb_category"),
-        categories,
-        index=categories.index(group.category) if group.category else None,
-        placeholder=say("kb_category_hint"),
-        accept_new_options=True,
-        key=f"{key} category",
+        offered,
+        index=offered.index(group.category),
+        format_func=lambda name: name or say("none"),
+        key=own,
     )
+    named = middle.text_input(say("kb_category_new"), max_chars=200, key=f"{own} new")
     source = right.text_input(say("kb_source"), group.source, max_chars=200, key=f"{key} source")
-    return questions, answers, category or "", source
+    return questions, answers, named.strip() or category, source

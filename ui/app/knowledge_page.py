@@ -6,6 +6,7 @@ from data.errors import DobaeError
 from data.types import QAGroup
 from ui.app.feedback import FeedbackError, Waiting
 from ui.app.group_form import edit_form, new_form
+from ui.app.in_view import in_view
 from ui.app.keeping import Keeping
 from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
@@ -33,7 +34,9 @@ def show() -> None:
     now = keeping.store.state()
     st.caption(say("kb_intro", groups=f"{now.groups:,}", revision=now.revision))
     if said := state.pop("kb_said", None):
-        st.success(said)
+        with st.container(key="said"):
+            in_view("said", (now.revision, said), block="nearest")
+            st.success(said)
     if wanted := state.pop("kb_go", None):
         state.kb_section = wanted
     state.setdefault("kb_section", "browse")
@@ -135,6 +138,9 @@ def _open(identifier: str | None) -> None:
 
 def _new(keeping: Keeping, author: str) -> None:
     wanted: Waiting | None = st.session_state.get("kb_from")
+    if wanted:
+        st.info(say("kb_from_queue"))
+        _what_was_said(wanted)
     number = new_form(keeping, author, question=wanted.question if wanted else "")
     if number is None:
         return
@@ -203,22 +209,28 @@ def _queue(waiting: list[Waiting]) -> None:
             time = local_time(each.at)
             count = len(each.numbers)
             st.caption(time if count == 1 else say("kb_queue_times", count=count, time=time))
-            for reason in each.reasons:
-                st.html(block(say("kb_queue_reason", reason=reason)))
-            with st.expander(say("kb_queue_answer")):
-                st.html(block(each.answer))
-            left, right, _ = st.columns([2, 1, 3])
-            if left.button(say("kb_queue_make"), key=f"kb_make{each.numbers[0]}", type="primary"):
+            _what_was_said(each)
+            with st.container(horizontal=True):
+                make = st.button(say("kb_queue_make"), key=f"kb_make{each.numbers[0]}", type="primary")
+                done = st.button(say("kb_queue_done"), key=f"kb_done{each.numbers[0]}")
+            if make:
                 state = st.session_state
                 state.kb_from, state.kb_go, state.kb_form = each, "new", state.get("kb_form", 0) + 1
                 st.rerun()
-            if right.button(say("kb_queue_done"), key=f"kb_done{each.numbers[0]}"):
+            if done:
                 try:
                     feedback().settle(each)
                 except FeedbackError:
                     st.error(say("not_settled"))
                 else:
                     st.rerun()
+
+
+def _what_was_said(waiting: Waiting) -> None:
+    for reason in waiting.reasons:
+        st.html(block(say("kb_queue_reason", reason=reason)))
+    with st.expander(say("kb_queue_answer")):
+        st.html(block(waiting.answer))
 
 
 def _download(keeping: Keeping) -> None:

@@ -13,10 +13,14 @@ STYLE = """<style>
 [data-testid="stApp"] * { word-break: keep-all !important; }
 .dobae-text, [data-testid="stMarkdownContainer"] * { overflow-wrap: anywhere !important; }
 [data-testid="stBaseButton-tertiary"] * { justify-content: start; text-align: start; white-space: normal !important; }
-.st-key-example, .st-key-newest { scroll-margin: 5rem 0; }
+[data-testid^="stBaseButton-primary"] { color: light-dark(#fff, #0b0c10) !important; }
+[data-testid="stCode"] > div:has(button) { opacity: 1 !important; visibility: visible !important; }
+[data-testid="stCode"] pre { padding-right: 3.5rem !important; }
+.st-key-example, .st-key-newest, .st-key-said { scroll-margin: 5rem 0; }
 </style>"""
 """Of every page: Korean lines break between words, and inside one only where it is longer than its line; buttons that
-look like text are set as text."""
+look like text are set as text. Streamlit writes white on the dark theme's bright buttons, and shows the button that
+copies only to those who point at it, not to a finger or the keyboard."""
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _WORDS = re.compile(r"\w+|\W+")

@@ -80,7 +80,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int], value: str, count: 
             "y": {"field": count, "type": "quantitative", "title": count},
             "tooltip": [{"field": "from"}, {"field": "to"}, {"field": count}],
         },
-        "height": 200,
+        "height": 160,
     }
 
 
@@ -95,7 +95,7 @@ def binned(values: Sequence[float], value: str, count: str, *, step: float) -> S
             "y": {"aggregate": "count", "type": "quantitative", "title": count},
             "tooltip": [{"field": value, "bin": {"step": step}}, {"aggregate": "count", "title": count}],
         },
-        "height": 200,
+        "height": 160,
     }
 
 
@@ -135,5 +135,5 @@ def lines(rows: Rows, x: str, y: str, colour: str) -> Spec:
             "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND},
             "tooltip": [{"field": x}, {"field": y, "format": ".3f"}, {"field": colour}],
         },
-        "height": 260,
+        "height": 200,
     }

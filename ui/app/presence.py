@@ -34,6 +34,8 @@ _WORDS = (
     (r"file upload", "file_choose"),
     (r"Add files|add icon", "file_add"),
     (r"Remove (.+)", "file_remove"),
+    (r"Copy to clipboard", "copy"),
+    (r"Copied", "copied"),
     (r"Press (.+) to apply", "press_apply"),
     (r"Press (.+) to submit form", "press_submit"),
     (r"No results", "none_found"),
@@ -42,7 +44,7 @@ _KEPT = {"limit": "$1", "name": "$1", "keys": "$1"}
 """What stands in the parentheses, by the name that a text of ours gives it."""
 _PLACES = (
     "[role=dialog], [data-testid=stConnectionStatus], [data-testid=stFileUploader], [data-testid=InputInstructions],"
-    " [data-baseweb=popover]"
+    " [data-testid=stElementToolbarButton], [data-testid=stTooltipContent], [data-baseweb=popover]"
 )
 _CSS = """
 section { position: fixed; z-index: 1000; top: 3.8rem; right: 4vw; display: flex; gap: 1rem;

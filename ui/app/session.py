@@ -155,6 +155,13 @@ def _adapter_name(adapter: str) -> str:
     return say("adapter_none") if adapter == NO_ADAPTER else Path(adapter).parent.name
 
 
+def answerer(choice: Choice) -> str:
+    """Returns the model that answers and its adapter, as the side panel calls them; "" where no model does."""
+    if choice.generator == "extractive":
+        return ""
+    return f"{choice.generator} · {_adapter_name(choice.adapter or _SHIPPED)}"
+
+
 def start(question: str, choices: Sequence[Choice], *, before: str | None = None) -> list[Turn]:
     """Queues a question once for each choice; a full queue is said on the page.
 

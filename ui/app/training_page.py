@@ -71,7 +71,7 @@ def _plan(name: str, budget: float, gpus: int) -> None:
             model=label(question.model),
             batch=question.micro_batch,
             length=question.max_length,
-            quantisation=question.quantisation,
+            quantisation=say("none") if question.quantisation == "none" else question.quantisation,
         )
     )
     limit = say("training_limit", budget=f"{budget:g}")

@@ -58,6 +58,8 @@ def test_the_same_question_stands_beside_itself_in_three_ways(with_model: AppTes
         "검색 + 언어 모델",
         "검색 + 그대로 인용",
     ]
+    named = [caption.value for caption in page.main.caption if "smollm2" in caption.value]
+    assert named == ["smollm2 · 기본 어댑터"] * 2
     pure, retrieved, quoted = page.session_state["compared_turns"]
     assert (pure.job.answer.text, retrieved.job.answer.text) == (ALONE, SHOWN)
     assert [pure.choice.retrieval, retrieved.choice.retrieval, quoted.choice.generator] == [False, True, "extractive"]

@@ -129,6 +129,8 @@ def test_reports_are_plotted_and_two_of_them_compared(
     assert not entered.exception
     (table,) = entered.dataframe
     assert list(table.value["바뀐 정도"]) == [0.25]
+    assert list(table.value["95% 구간"]) == ["+0.250 ~ +0.250"]
+    assert any("‘before’\\(전\\)에서 ‘after’\\(후\\)" in caption.value for caption in entered.caption)
     # Five groups that all move alike: two of the 32 signs reach as far.
     assert list(table.value["p (Holm)"]) == pytest.approx([2 * 2 / 32], abs=0.02)
 

@@ -119,13 +119,24 @@ def test_an_edit_does_not_write_over_somebody_elses(entered: AppTest, tmp_path: 
     assert _groups(tmp_path)["g2"] == ("나중에 저장하려는 답변입니다.",)
 
 
-def test_a_category_is_chosen_among_those_there_are(entered: AppTest) -> None:
+def test_a_category_is_chosen_or_named_or_taken_away(entered: AppTest) -> None:
+    def category() -> str:
+        group = session.engine().keeping.group("g2")
+        assert group is not None
+        return group.category
+
     entered.button(key="kb_open g2").click().run()
-    entered.selectbox(key="edit g2 category").set_value("마감하자")
+    before = category()
+    entered.selectbox(key=f"edit g2 category {before}").set_value("마감하자")
     _press(entered, "저장")
-    group = session.engine().keeping.group("g2")
-    assert group is not None
-    assert group.category == "마감하자"
+    assert category() == "마감하자"
+    entered.text_input(key="edit g2 category 마감하자 new").set_value("문과 문틀")
+    _press(entered, "저장")
+    assert category() == "문과 문틀"
+    assert entered.text_input(key="edit g2 category 문과 문틀 new").value == ""
+    entered.selectbox(key="edit g2 category 문과 문틀").set_value("")
+    _press(entered, "저장")
+    assert category() == ""
 
 
 def test_an_example_is_removed_and_brought_back(entered: AppTest, tmp_path: Path) -> None:
@@ -187,6 +198,8 @@ def test_a_disliked_answer_becomes_an_example_in_two_clicks(entered: AppTest, tm
     _section(entered, "queue")
     _press(entered, "사례로 만들기")
     assert entered.text_area(key="new1 questions").value == "문틀 벽지가 찢어졌어요"
+    shown = " ".join(html.proto.body for html in entered.get("html"))
+    assert "이유: 답이 없음" in shown  # What the answer must mend is seen while it is written.
     entered.text_area(key="new1 answer1").set_value("같은 무늬를 덧대어 붙입니다.")
     _press(entered, "사례 더하기")
     assert ("같은 무늬를 덧대어 붙입니다.",) in _groups(tmp_path).values()
