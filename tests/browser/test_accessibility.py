@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONE_PART, ask, enter, section, serious, settled
+from tests.browser.steps import LONE_PART, ask, enter, section, serious, settled, too_wide
 
 Keep = Callable[["Page", str], Path]
 
@@ -64,6 +64,10 @@ def test_a_plan_of_training_has_no_serious_violation(page: "Page", server: "Serv
     settled(page)
     keep(page, "training")
     assert serious(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("() => document.querySelector('[data-testid=stVegaLiteChart] svg').clientWidth < 390")
+    settled(page)
+    assert too_wide(page) == []
 
 
 def test_an_evaluation_started_here_is_plotted_without_serious_violation(

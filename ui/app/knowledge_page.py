@@ -20,6 +20,9 @@ PAGE = 20
 HISTORY = 50
 """Revisions shown."""
 
+QUEUE = 50
+"""Questions of the feedback shown: anybody may leave one."""
+
 SECTIONS = ("browse", "new", "upload", "history", "queue", "download")
 
 
@@ -203,7 +206,7 @@ def _queue(waiting: list[Waiting]) -> None:
     st.write(say("kb_queue_intro"))
     if not waiting:
         st.info(say("kb_queue_empty"))
-    for each in waiting:
+    for each in waiting[:QUEUE]:
         with st.container(border=True):
             st.html(block(each.question))
             time = local_time(each.at)
@@ -224,6 +227,8 @@ def _queue(waiting: list[Waiting]) -> None:
                     st.error(say("not_settled"))
                 else:
                     st.rerun()
+    if len(waiting) > QUEUE:
+        st.caption(say("kb_more", count=f"{len(waiting) - QUEUE:,}"))
 
 
 def _what_was_said(waiting: Waiting) -> None:

@@ -9,13 +9,15 @@ Rows = Sequence[dict[str, Any]]
 BAR_PIXELS, STACK_PIXELS = 26, 40
 SIZES: Spec = {"autosize": {"type": "fit-x", "contains": "padding"}}
 """As wide as the page; heights are of the plot itself, whatever its axis and its legend take below."""
-LEGEND_COLUMNS = 4
+LEGEND_COLUMNS = 2
+"""So many fit on a phone."""
 LEGEND: Spec = {"orient": "bottom", "columns": LEGEND_COLUMNS, "title": None}
-# Told apart by people who see colours differently, and dark enough on white (after Okabe and Ito, and Tol).
+# Told apart by people who see colours differently, on white as on the dark theme (after Okabe and Ito, and Tol).
 COLOURS = (
-    *("#115e59", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#009e73", "#7f7f7f"),
+    *("#0f766e", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#009e73", "#7f7f7f"),
     *("#332288", "#882255", "#999933", "#44aa99", "#661100"),
 )
+LIMIT = "#dc3545"
 
 
 def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit: int = 0) -> Spec:
@@ -53,12 +55,12 @@ def with_limit(spec: Spec, at: float, text: str) -> Spec:
     once: Spec = {"values": [{}]}  # A mark is drawn for every row of its data.
     line = {
         "data": once,
-        "mark": {"type": "rule", "color": "#b00020", "size": 2, "aria": False},
+        "mark": {"type": "rule", "color": LIMIT, "size": 2, "aria": False},
         "encoding": {"x": {"datum": at}},
     }
     words = {
         "data": once,
-        "mark": {"type": "text", "align": "right", "dx": -6, "color": "#b00020", "text": text, "aria": False},
+        "mark": {"type": "text", "align": "right", "dx": -6, "color": LIMIT, "text": text, "aria": False},
         "encoding": {"x": {"datum": at}, "y": {"value": -8}},
     }
     return {**SIZES, "data": spec["data"], "layer": [plot, line, words], "height": spec["height"]}

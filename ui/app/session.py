@@ -85,17 +85,17 @@ def say(key: str, **values: object) -> str:
         return message(key if "." in key else f"app.{key}", **values)
 
 
-def local_time(time: str | float) -> str:
+def local_time(when: str | float) -> str:
     """Returns a time for people: its minute where the visitor is, or in UTC where no browser tells.
 
     Args:
-        time: As the history writes it, or in seconds since 1970.
+        when: As the history writes it, or in seconds since 1970.
     """
     try:
         zone = ZoneInfo(st.context.timezone or "UTC")
     except (KeyError, ValueError, OSError):  # The browser may send anything.
         zone = ZoneInfo("UTC")
-    moment = datetime.fromisoformat(time) if isinstance(time, str) else datetime.fromtimestamp(time, UTC)
+    moment = datetime.fromisoformat(when) if isinstance(when, str) else datetime.fromtimestamp(when, UTC)
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 

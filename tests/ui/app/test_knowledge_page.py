@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from data.readers import read_groups
 from index.store import GroupStore
 from tests.ui.app.conftest import ADDRESS, SECRET, turn_to
-from ui.app import session
+from ui.app import knowledge_page, session
 from ui.app.passphrase import FREE_TRIES, passphrase_file, set_passphrase
 
 
@@ -219,6 +219,18 @@ def test_a_question_from_the_queue_that_was_left_is_not_in_the_next_new_example(
     entered.text_area(key="new1 answer1").set_value("접착제로 다시 붙입니다.")
     _press(entered, "사례 더하기")
     assert [waiting.question for waiting in session.feedback().waiting()] == ["문틀 벽지가 찢어졌어요"]
+
+
+def test_of_a_long_queue_the_newest_are_shown_and_the_others_counted(
+    entered: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knowledge_page, "QUEUE", 2)
+    for number in range(5):
+        question = f"{number}번 벽지가 찢어졌어요"
+        session.feedback().add(good=False, question=question, answer="모름", reason="", generator="x", groups=[])
+    _section(entered, "queue")
+    assert [button.label for button in entered.button].count("사례로 만들기") == 2
+    assert "그 밖에 3개" in [caption.value for caption in entered.caption]
 
 
 def test_what_is_done_leaves_the_queue(entered: AppTest) -> None:
