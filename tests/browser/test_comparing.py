@@ -32,7 +32,7 @@ def test_three_answers_stand_side_by_side_with_their_figures(
     assert serious(page) == []
     figures = page.get_by_test_id("stMetricValue").all_inner_texts()
     assert len(figures) == 9
-    assert figures[0] == "없음"  # Nothing was searched for the model alone.
+    assert figures[0] == "찾지 않음"
     assert re.fullmatch(r"0\.\d\d|1\.00", figures[3])
     assert re.fullmatch(r"(\d+)/\1", figures[7])  # Quoted sentences are all supported.
     # What a quoted answer rests on opens below it.

@@ -95,7 +95,10 @@ def _finished(number: int, turn: Turn) -> None:
     scores = [hit.score for part in parts for hit in part.hits]
     sentences = [sentence for part in parts for sentence in part.sentences]
     holding = sum(sentence.supported for sentence in sentences)
-    st.metric(say("best_similarity"), f"{max(scores):.2f}" if scores else say("none"))
+    if not turn.choice.retrieval:
+        st.warning(say("no_retrieval"))
+    nothing = say("none" if turn.choice.retrieval else "not_searched")
+    st.metric(say("best_similarity"), f"{max(scores):.2f}" if scores else nothing)
     st.metric(say("support"), f"{holding}/{len(sentences)}" if sentences else say("none"))
     st.metric(say("seconds"), say("second_value", seconds=job.seconds))
 

@@ -34,6 +34,7 @@ class Waiting:
         question: As stored.
         answer: The newest one.
         reasons: Those given, each once, the newest first.
+        groups: Cited by that answer.
     """
 
     numbers: tuple[int, ...]
@@ -41,6 +42,7 @@ class Waiting:
     question: str
     answer: str
     reasons: tuple[str, ...]
+    groups: tuple[str, ...]
 
 
 class FeedbackStore:
@@ -84,7 +86,7 @@ class FeedbackStore:
                 self._connection.execute(
                     "INSERT INTO feedback (at, good, question, answer, reason, generator, groups)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (now, int(good), *texts, generator, " ".join(groups)),
+                    (now, int(good), *texts, generator, "\n".join(groups)),
                 )
         except sqlite3.Error as error:
             raise FeedbackError(f"a verdict could not be stored ({one_line(error)})") from error
@@ -99,15 +101,15 @@ class FeedbackStore:
             with self._lock, self._connection:
                 self._purge(time.time())
                 rows = self._connection.execute(
-                    "SELECT id, at, question, answer, reason FROM feedback WHERE NOT good AND NOT settled"
+                    "SELECT id, at, question, answer, reason, groups FROM feedback WHERE NOT good AND NOT settled"
                     " ORDER BY id DESC"
                 ).fetchall()
         except sqlite3.Error as error:
             raise FeedbackError(f"verdicts cannot be read ({one_line(error)})") from error
         together: dict[str, Waiting] = {}
-        for number, at, question, answer, reason in rows:
+        for number, at, question, answer, reason, groups in rows:
             key = "".join(char for char in question.casefold() if char.isalnum()) or question
-            each = together.setdefault(key, Waiting((), at, question, answer, ()))
+            each = together.setdefault(key, Waiting((), at, question, answer, (), tuple(groups.splitlines())))
             reasons = (*each.reasons, reason) if reason and reason not in each.reasons else each.reasons
             together[key] = replace(each, numbers=(*each.numbers, number), reasons=reasons)
         return list(together.values())

@@ -5,6 +5,7 @@ import streamlit as st
 from data.errors import DobaeError
 from data.types import QAGroup
 from ui.app.feedback import FeedbackError, Waiting
+from ui.app.feedback_queue import questions_waiting, queue, what_was_said
 from ui.app.group_form import edit_form, new_form
 from ui.app.in_view import in_view
 from ui.app.keeping import Keeping
@@ -19,9 +20,6 @@ PAGE = 20
 
 HISTORY = 50
 """Revisions shown."""
-
-QUEUE = 50
-"""Questions of the feedback shown: anybody may leave one."""
 
 SECTIONS = ("browse", "new", "upload", "history", "queue", "download")
 
@@ -43,7 +41,7 @@ def show() -> None:
     if wanted := state.pop("kb_go", None):
         state.kb_section = wanted
     state.setdefault("kb_section", "browse")
-    waiting = _waiting()
+    waiting = questions_waiting()
     section = st.segmented_control(
         say("knowledge"),
         SECTIONS,
@@ -66,17 +64,9 @@ def show() -> None:
         elif section == "history":
             _history(keeping, who.name)
         elif section == "queue":
-            _queue(waiting)
+            queue(keeping, waiting)
         else:
             _download(keeping)
-
-
-def _waiting() -> list[Waiting]:
-    try:
-        return feedback().waiting()
-    except FeedbackError:
-        st.error(say("not_stored"))
-        return []
 
 
 def _browse(keeping: Keeping, author: str) -> None:
@@ -143,7 +133,7 @@ def _new(keeping: Keeping, author: str) -> None:
     wanted: Waiting | None = st.session_state.get("kb_from")
     if wanted:
         st.info(say("kb_from_queue"))
-        _what_was_said(wanted)
+        what_was_said(wanted)
     number = new_form(keeping, author, question=wanted.question if wanted else "")
     if number is None:
         return
@@ -200,42 +190,6 @@ def _whole(group: QAGroup | None) -> str:
     if group is None:
         return say("kb_nothing_there")
     return "\n".join((*group.questions, "", *group.answers, "", f"{group.category} · {group.source}"))
-
-
-def _queue(waiting: list[Waiting]) -> None:
-    st.write(say("kb_queue_intro"))
-    if not waiting:
-        st.info(say("kb_queue_empty"))
-    for each in waiting[:QUEUE]:
-        with st.container(border=True):
-            st.html(block(each.question))
-            time = local_time(each.at)
-            count = len(each.numbers)
-            st.caption(time if count == 1 else say("kb_queue_times", count=count, time=time))
-            _what_was_said(each)
-            with st.container(horizontal=True):
-                make = st.button(say("kb_queue_make"), key=f"kb_make{each.numbers[0]}", type="primary")
-                done = st.button(say("kb_queue_done"), key=f"kb_done{each.numbers[0]}")
-            if make:
-                state = st.session_state
-                state.kb_from, state.kb_go, state.kb_form = each, "new", state.get("kb_form", 0) + 1
-                st.rerun()
-            if done:
-                try:
-                    feedback().settle(each)
-                except FeedbackError:
-                    st.error(say("not_settled"))
-                else:
-                    st.rerun()
-    if len(waiting) > QUEUE:
-        st.caption(say("kb_more", count=f"{len(waiting) - QUEUE:,}"))
-
-
-def _what_was_said(waiting: Waiting) -> None:
-    for reason in waiting.reasons:
-        st.html(block(say("kb_queue_reason", reason=reason)))
-    with st.expander(say("kb_queue_answer")):
-        st.html(block(waiting.answer))
 
 
 def _download(keeping: Keeping) -> None:

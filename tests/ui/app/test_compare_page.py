@@ -64,7 +64,7 @@ def test_the_same_question_stands_beside_itself_in_three_ways(with_model: AppTes
     assert (pure.job.answer.text, retrieved.job.answer.text) == (ALONE, SHOWN)
     assert [pure.choice.retrieval, retrieved.choice.retrieval, quoted.choice.generator] == [False, True, "extractive"]
     nearest, support, _, *others = (metric.value for metric in page.metric)
-    assert (nearest, support) == ("없음", "없음")  # Without examples nothing can be near, or hold.
+    assert (nearest, support) == ("찾지 않음", "없음")  # Without examples nothing can be near, or hold.
     assert others[0] == f"{retrieved.job.answer.parts[0].hits[0].score:.2f}"
     assert others[1] == "1/1"
 

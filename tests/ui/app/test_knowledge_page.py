@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from data.readers import read_groups
 from index.store import GroupStore
 from tests.ui.app.conftest import ADDRESS, SECRET, turn_to
-from ui.app import knowledge_page, session
+from ui.app import feedback_queue, session
 from ui.app.passphrase import FREE_TRIES, passphrase_file, set_passphrase
 
 
@@ -206,6 +206,17 @@ def test_a_disliked_answer_becomes_an_example_in_two_clicks(entered: AppTest, tm
     assert session.feedback().waiting() == []
 
 
+def test_the_example_behind_a_disliked_answer_is_one_click_away(entered: AppTest) -> None:
+    session.feedback().add(
+        good=False, question="곰팡이는 뭘로 닦나요", answer="모름", reason="", generator="x", groups=["g2", "removed"]
+    )
+    _section(entered, "queue")
+    assert [button.key for button in entered.button if "kb_mend" in (button.key or "")] == ["kb_mend1 g2"]
+    entered.button(key="kb_mend1 g2").click().run()
+    assert not entered.exception
+    assert entered.text_area(key="edit g2 answer1").value
+
+
 def test_a_question_from_the_queue_that_was_left_is_not_in_the_next_new_example(entered: AppTest) -> None:
     session.feedback().add(
         good=False, question="문틀 벽지가 찢어졌어요", answer="", reason="", generator="x", groups=[]
@@ -224,7 +235,7 @@ def test_a_question_from_the_queue_that_was_left_is_not_in_the_next_new_example(
 def test_of_a_long_queue_the_newest_are_shown_and_the_others_counted(
     entered: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knowledge_page, "QUEUE", 2)
+    monkeypatch.setattr(feedback_queue, "SHOWN", 2)
     for number in range(5):
         question = f"{number}번 벽지가 찢어졌어요"
         session.feedback().add(good=False, question=question, answer="모름", reason="", generator="x", groups=[])
@@ -238,7 +249,7 @@ def test_what_is_done_leaves_the_queue(entered: AppTest) -> None:
         good=False, question="문틀 벽지가 찢어졌어요", answer="", reason="", generator="x", groups=[]
     )
     _section(entered, "queue")
-    _press(entered, "처리함")
+    _press(entered, "의견함에서 빼기")
     assert "처리할 의견이 없습니다" in _said(entered)
     assert session.feedback().waiting() == []
 
