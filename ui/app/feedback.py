@@ -34,7 +34,7 @@ class Waiting:
         question: As stored.
         answer: The newest one.
         reasons: Those given, each once, the newest first.
-        groups: Cited by that answer.
+        groups: Cited by that answer, each once.
     """
 
     numbers: tuple[int, ...]
@@ -109,7 +109,9 @@ class FeedbackStore:
         together: dict[str, Waiting] = {}
         for number, at, question, answer, reason, groups in rows:
             key = "".join(char for char in question.casefold() if char.isalnum()) or question
-            each = together.setdefault(key, Waiting((), at, question, answer, (), tuple(groups.splitlines())))
+            each = together.setdefault(
+                key, Waiting((), at, question, answer, (), tuple(dict.fromkeys(groups.splitlines())))
+            )
             reasons = (*each.reasons, reason) if reason and reason not in each.reasons else each.reasons
             together[key] = replace(each, numbers=(*each.numbers, number), reasons=reasons)
         return list(together.values())

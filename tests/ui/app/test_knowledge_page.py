@@ -208,7 +208,12 @@ def test_a_disliked_answer_becomes_an_example_in_two_clicks(entered: AppTest, tm
 
 def test_the_example_behind_a_disliked_answer_is_one_click_away(entered: AppTest) -> None:
     session.feedback().add(
-        good=False, question="곰팡이는 뭘로 닦나요", answer="모름", reason="", generator="x", groups=["g2", "removed"]
+        good=False,
+        question="곰팡이는 뭘로 닦나요",
+        answer="모름",
+        reason="",
+        generator="x",
+        groups=["g2", "g2", "removed"],
     )
     _section(entered, "queue")
     assert [button.key for button in entered.button if "kb_mend" in (button.key or "")] == ["kb_mend1 g2"]
