@@ -154,6 +154,11 @@ def test_what_a_format_cannot_hold_is_refused_not_changed(tmp_path: Path) -> Non
     export_groups(tmp_path / "out.csv", [long])
     with pytest.raises(InputError, match="32,767"):
         export_groups(tmp_path / "out.xlsx", [long])
+    wide = QAGroup("g", tuple(f"질문 {number}?" for number in range(300)), ("답",))
+    export_groups(tmp_path / "out.csv", [wide])
+    assert read_groups(tmp_path / "out.csv").groups == (wide,)
+    with pytest.raises(InputError, match=r"305 columns.*\.csv"):
+        export_groups(tmp_path / "out.xlsx", [wide])
     control = QAGroup("g", ("질문?",), ("가\r나",))
     for suffix in (".csv", ".xlsx"):
         with pytest.raises(InputError, match=r"U\+000D.*jsonl"):
