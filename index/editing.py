@@ -89,7 +89,8 @@ class Editor:
             taken = store.groups_by_id([group.id for group in groups], session)
             if taken:
                 raise InputError(
-                    f"id {min(taken)!r} is in the base already; change it with `dobae index update`, or give another id"
+                    f"id {min(taken)!r} is in the base already; change it with `dobae index update`, take a file in "
+                    "with `dobae index import`, or give another id"
                 )
             return [Edit(None, group) for group in groups]
 

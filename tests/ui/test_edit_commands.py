@@ -42,7 +42,7 @@ def test_a_keepers_day(kb: Path, tmp_path: Path) -> None:
     imported = dobae("index", "import", tmp_path / "out.xlsx", "--mirror", "--kb", kb, "--json")
     assert json.loads(imported.stdout)["added"] == 2
     assert json.loads(imported.stdout)["unchanged"] == 9
-    assert "`dobae index undo 6` takes it back" in dobae("index", "undo", "--kb", kb).stdout
+    assert f"`dobae index undo 6 --kb {kb}` takes it back" in dobae("index", "undo", "--kb", kb).stdout
     assert dobae("index", "undo", "--kb", kb).returncode == 0
     lines = [json.loads(line) for line in dobae("index", "history", "n1", "--kb", kb, "--json").stdout.splitlines()]
     assert [line["action"] for line in lines] == ["undo", "undo", "import", "remove", "update", "add"]
@@ -72,6 +72,8 @@ def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
         (("add",), "files"),
         (("add", "-q", QUESTION), "--answer"),
         (("add", "-q", QUESTION, "-a", "답", "--id", "dobae-001"), "already"),
+        (("add", "-q", QUESTION, "-a", "답", "--id", ""), "an id must not be empty"),
+        (("add", kb.with_name("small.csv")), "`dobae index import`"),
         (("add", bomb), "workbook"),
         (("add", bomb, "--category", "마감하자"), "columns"),
         (("update", "dobae-001", "--add-question", " "), "--add-question is empty"),

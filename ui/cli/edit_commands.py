@@ -57,7 +57,7 @@ def add(
         questions, answers = _cleaned(question), _cleaned(answer, keep_lines=True)
         if not questions or not answers:
             raise InputError("a new group needs --question and --answer")
-        given = identifier or content_id(questions, answers)
+        given = content_id(questions, answers) if identifier is None else identifier
         groups = (QAGroup(given, questions, answers, category or "", source or ""),)
     _report(kb, _editor(kb, author, wait).add(groups), as_json, more)
 
@@ -279,6 +279,8 @@ def _report(kb: Path, edited: "Edited", as_json: bool, more: dict[str, Any] | No
     one = f" ({facts['ids'][0]})" if len(facts["ids"]) == 1 else ""
     # An undo is taken back by its number alone: without one, the revision before is undone as well.
     number = f" {revision.number}" if revision.undoes else ""
-    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, `dobae index undo{number}` takes it back")
+    # Without --kb the line, typed as it stands, would take something back in another base.
+    mend = f"`dobae index undo{number} --kb {kb}`"
+    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, {mend} takes it back")
     if edited.compacted:
         typer.echo("the index files were made again, and the thresholds calibrated anew")
