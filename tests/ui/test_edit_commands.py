@@ -65,6 +65,16 @@ def test_keepers_who_change_one_group_at_once_lose_nothing(kb: Path) -> None:
     store.close()
 
 
+def test_an_author_commands_no_terminal(kb: Path) -> None:
+    author = "가\u202e\x1b]0;제목\x07"
+    assert (
+        dobae("index", "update", "dobae-001", "--category", "마감하자2", "--author", author, "--kb", kb).returncode == 0
+    )
+    shown = dobae("index", "history", "--kb", kb).stdout
+    assert "가]0;제목  update" in shown
+    assert not {"\u202e", "\x1b", "\x07"} & set(shown)
+
+
 def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.xlsx"
     bomb.write_bytes(b"PK\x03\x04garbage")
@@ -83,6 +93,7 @@ def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
         (("undo",), "nothing to undo"),
         (("export", tmp_path / "out.pdf"), ".xlsx"),
         (("history", "--limit", "0"), "greater than"),
+        (("remove", "dobae-001", "--wait", "inf"), "less than"),
     ):
         result = dobae("index", *arguments, "--kb", kb)
         assert (result.returncode, result.stdout) == (2, ""), result

@@ -17,7 +17,7 @@ AuthorOption = Annotated[
     str | None,
     typer.Option("--author", envvar="DOBAE_AUTHOR", help="Who edits, for the history; the system's user by default."),
 ]
-WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another writer.")]
+WaitOption = Annotated[float, typer.Option("--wait", min=0, max=86_400, help="Seconds to wait for another writer.")]
 QuestionsOption = Annotated[
     list[str] | None, typer.Option("--question", "-q", help="A wording of the question; may be repeated.")
 ]
@@ -170,6 +170,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Say who changed what, and when; with --json also what was there before, one revision a line."""
+    from data.text import printable
     from index.store import open_store
 
     store = open_store(kb)
@@ -187,9 +188,9 @@ def history(
             for change in revision.changes[:6]
         ]
         more = f" and {len(revision.changes) - 6} more" if len(revision.changes) > 6 else ""
-        typer.echo(
-            f"{revision.number:>6}  {revision.time}  {revision.author}  {what}  {' '.join(signs)}{more}".rstrip()
-        )
+        line = f"{revision.number:>6}  {revision.time}  {revision.author}  {what}  {' '.join(signs)}{more}"
+        # A stranger's base may name authors and groups in a terminal's own commands.
+        typer.echo(printable(line).rstrip())
 
 
 def undo(
