@@ -1,7 +1,7 @@
 """Groups as they leave a knowledge base and come back, letter for letter.
 
 Each exported record carries its group's digest. A record that still matches it is taken back as it is; one that a
-person has changed since is read, and normalised, like any other file's.
+person has changed since, or that no base may hold, is read, and normalised, like any other file's.
 
 A spreadsheet runs cells that begin like a formula. They go out behind an apostrophe, and so does a cell that begins
 with one, so that taking one apostrophe away gives back what was there.
@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from data.digest import group_digest
+from data.groups import group_problem
 from data.types import QAGroup
 
 DIGEST_COLUMN = "sha256"
@@ -32,7 +33,7 @@ def restored(cell: str) -> str:
 
 
 def exact_group(cells: Mapping[str, str]) -> QAGroup | None:
-    """Returns the group of an exported table's row if nothing in it was changed; None otherwise.
+    """Returns the group of an exported table's row if nothing in it was changed and a base may hold it; else None.
 
     Args:
         cells: Cell by column name, as they stand in the file.
@@ -51,11 +52,11 @@ def exact_group(cells: Mapping[str, str]) -> QAGroup | None:
         category=restored(cells.get("category", "")),
         source=restored(cells.get("source", "")),
     )
-    return group if group_digest(group) == digest else None
+    return group if group_digest(group) == digest and not group_problem(group) else None
 
 
 def exact_record(record: Mapping[str, object]) -> QAGroup | None:
-    """Returns the group of an exported JSON record if nothing in it was changed; None otherwise."""
+    """Returns the group of an exported JSON record if nothing in it was changed and a base may hold it; else None."""
     digest = record.get(DIGEST_COLUMN)
     names = ("id", "category", "source")
     lists = [record.get(name) for name in ("questions", "answers")]
@@ -66,4 +67,4 @@ def exact_record(record: Mapping[str, object]) -> QAGroup | None:
     )
     identifier, category, source = (str(record[name]) for name in names)
     group = QAGroup(identifier, questions, answers, category, source)
-    return group if group_digest(group) == digest else None
+    return group if group_digest(group) == digest and not group_problem(group) else None

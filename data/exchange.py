@@ -12,7 +12,7 @@ from data.errors import InputError
 from data.exact import DIGEST_COLUMN, neutralised
 from data.text import unfit_character
 from data.types import QAGroup
-from data.workbooks import MAX_CELL, write_workbook
+from data.workbooks import MAX_CELL, MAX_COLUMNS, MAX_ROWS, write_workbook
 from data.writers import write_atomically
 
 FORMATS = (".jsonl", ".csv", ".xlsx")
@@ -37,6 +37,11 @@ def export_groups(path: Path, groups: Sequence[QAGroup]) -> None:
             write_atomically(path, "".join(f"{line}\n" for line in lines))
             return
         table = list(_table(groups, path, MAX_CELL if suffix == ".xlsx" else None))
+        if suffix == ".xlsx" and (len(table) > MAX_ROWS or len(table[0]) > MAX_COLUMNS):
+            raise InputError(
+                f"{path}: would have {len(table):,} rows and {len(table[0]):,} columns, a workbook that can be read "
+                f"back has at most {MAX_ROWS:,} and {MAX_COLUMNS}; export it as .csv or .jsonl"
+            )
         if suffix == ".csv":
             buffer = io.StringIO(newline="")
             csv.writer(buffer, lineterminator="\n").writerows(table)

@@ -210,6 +210,9 @@ def _dacon_rows(
             category=clean_text(row.cell(category)).text,
             source=clean_text(row.cell(source)).text or _source(path, exported),
         )
+        if problem := _label_problem(group):
+            rejects.append(_reject(path, row, problem))
+            continue
         located.append(_Located(group, str(path), row.line))
     return located, rejects
 
@@ -237,7 +240,6 @@ def _plain_rows(
         if problem:
             rejects.append(_reject(path, row, problem))
             continue
-        count += 1
         given_id = clean_text(row.cell(identifier)).text
         group = QAGroup(
             id=given_id,
@@ -246,6 +248,10 @@ def _plain_rows(
             category=clean_text(row.cell(category)).text,
             source=clean_text(row.cell(source)).text or path.name,
         )
+        if problem := _label_problem(group):
+            rejects.append(_reject(path, row, problem))
+            continue
+        count += 1
         key = f"id {given_id}" if given_id else comparable(questions[0])
         earlier = pairs.get(key)
         if earlier and given_id and replace(earlier.group, source="") != replace(group, source=""):
@@ -319,13 +325,16 @@ def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGro
     problem = _content_problem(questions, answers)
     if problem:
         raise InputError(problem)
-    return QAGroup(
+    group = QAGroup(
         id=clean_text(str(record.get("id") or "")).text or content_id(questions, answers),
         questions=questions,
         answers=answers,
         category=clean_text(str(record.get("category") or "")).text,
         source=clean_text(str(record.get("source") or "")).text or _source(path, DIGEST_COLUMN in record),
     )
+    if problem := _label_problem(group):
+        raise InputError(problem)
+    return group
 
 
 def _source(path: Path, exported: bool) -> str:
@@ -363,6 +372,12 @@ def _content_problem(questions: tuple[str, ...], answers: tuple[str, ...]) -> st
     return _length_problem("question", questions, MAX_QUESTION_CHARS) or _length_problem(
         "answer", answers, MAX_ANSWER_CHARS
     )
+
+
+def _label_problem(group: QAGroup) -> str:
+    labels = {"id": group.id, "category": group.category, "source": group.source}
+    problems = (_length_problem(name, (text,), MAX_QUESTION_CHARS) for name, text in labels.items())
+    return next(filter(None, problems), "")
 
 
 def _length_problem(what: str, texts: tuple[str, ...], most: int) -> str:

@@ -16,10 +16,11 @@ MAX_ANSWER_CHARS = 20_000
 _OPENING = "\"'“‘「『«"
 _CLOSING = "\"'”’」』»"
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»"}
-# C0 and C1 controls (terminals obey both), soft hyphen, zero-width and bidirectional marks, Hangul fillers, surrogates.
+# C0 and C1 controls (terminals obey both), soft hyphen, zero-width and bidirectional marks, Hangul fillers, surrogates,
+# non-characters.
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069"
-    "\ufeff\u115f\u1160\u3164\uffa0\ud800-\udfff]"
+    "\ufeff\u115f\u1160\u3164\uffa0\ud800-\udfff\ufffe\uffff]"
 )
 # What XML 1.0 forbids, and carriage returns, which readers of CSV and XML turn into line feeds.
 _UNFIT = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ud800-\udfff\ufffe\uffff]")

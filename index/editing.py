@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DobaeError, InputError, one_line
-from data.text import MAX_ANSWER_CHARS, MAX_QUESTION_CHARS, unfit_character
+from data.groups import group_problem
 from data.types import QAGroup
 from index.building import derive_again, open_to_mend
 from index.database import Session
@@ -89,7 +89,8 @@ class Editor:
             taken = store.groups_by_id([group.id for group in groups], session)
             if taken:
                 raise InputError(
-                    f"id {min(taken)!r} is in the base already; change it with `dobae index update`, or give another id"
+                    f"id {min(taken)!r} is in the base already; change it with `dobae index update`, take a file in "
+                    "with `dobae index import`, or give another id"
                 )
             return [Edit(None, group) for group in groups]
 
@@ -309,23 +310,5 @@ def check_groups(groups: Sequence[QAGroup]) -> None:
         if group.id in seen:
             raise InputError(f"{where} is named twice; give each group an id of its own")
         seen.add(group.id)
-        if not group.id.strip() or group.id != group.id.strip():
-            raise InputError(f"{where}: an id must not be empty or begin or end with a space")
-        if len(group.id.splitlines()) > 1:
-            raise InputError(f"{where}: an id must stand on one line")
-        if not group.questions or not group.answers:
-            raise InputError(f"{where}: needs a question and an answer")
-        if not all(any(char.isalnum() for char in question) for question in group.questions):
-            raise InputError(f"{where}: a question holds no letter or digit; ask it in words")
-        if not all(answer.strip() for answer in group.answers):
-            raise InputError(f"{where}: an answer is empty")
-        if len(set(group.questions)) < len(group.questions) or len(set(group.answers)) < len(group.answers):
-            raise InputError(f"{where}: a question or an answer stands in it twice")
-        short = (group.id, *group.questions, group.category, group.source)
-        for text, most in [(text, MAX_QUESTION_CHARS) for text in short] + [
-            (text, MAX_ANSWER_CHARS) for text in group.answers
-        ]:
-            if len(text) > most:
-                raise InputError(f"{where}: a text has {len(text):,} characters; shorten it to at most {most:,}")
-            if unfit := unfit_character(text):
-                raise InputError(f"{where}: holds the character {unfit}, which is not text; remove it")
+        if problem := group_problem(group):
+            raise InputError(f"{where}: {problem}")

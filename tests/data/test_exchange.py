@@ -1,6 +1,8 @@
 import io
+import json
 import os
 import zipfile
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from data.digest import group_digest
 from data.errors import InputError
 from data.exact import neutralised, restored
 from data.exchange import FORMATS, export_groups
+from data.groups import group_problem
 from data.readers import read_groups
 from data.text import unfit_character
 from data.types import QAGroup
@@ -41,7 +44,7 @@ groups = st.lists(
         answers=st.lists(texts, min_size=1, max_size=3, unique=True).map(tuple),
         category=st.just("") | texts,
         source=st.just("") | texts,
-    ),
+    ).filter(lambda group: not group_problem(group)),
     min_size=1,
     max_size=4,
     unique_by=lambda group: group.id,
@@ -114,18 +117,55 @@ def test_a_group_without_a_source_has_none_after_a_person_changed_its_row(tmp_pa
     assert read_groups(path).groups == (QAGroup("g", ("질문이 있어요?",), ("고친 답변입니다",)),)
 
 
+def test_a_digest_does_not_carry_in_what_no_base_may_hold(tmp_path: Path) -> None:
+    sound = QAGroup("g", ("질문?",), ("답변",))
+    forged = [
+        replace(sound, id="q", questions=()),
+        replace(sound, id="a", answers=()),
+        replace(sound, id="l", category="가" * 2_001),
+        replace(sound, id="e\x1b[31m", answers=("답\x07",)),
+    ]
+    path = tmp_path / "forged.jsonl"
+    records = [asdict(group) | {"sha256": group_digest(group)} for group in [sound, *forged]]
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records), "utf-8")
+    result = read_groups(path)
+    assert result.groups == (sound, QAGroup("e[31m", ("질문?",), ("답",)))
+    assert [(reject.line, reject.reason.split(";")[0]) for reject in result.rejects] == [
+        (2, "question is empty"),
+        (3, "answer is empty"),
+        (4, "category has 2,001 characters"),
+    ]
+
+
+def test_whatever_is_read_a_base_may_hold_and_take_back(tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text(
+        f"id,질문_1,질문_2,답변_1,답변_2\ng,왜 우나요?,???,가\uffff,...\n{'나' * 2_001},왜요?,,답,\n", "utf-8"
+    )
+    result = read_groups(path)
+    assert [group_problem(group) for group in result.groups] == [""]
+    assert [reject.reason.split(";")[0] for reject in result.rejects] == ["id has 2,001 characters"]
+    export_groups(tmp_path / "out.csv", result.groups)
+    assert read_groups(tmp_path / "out.csv") == replace(result, rejects=(), notes=())
+
+
 def test_what_a_format_cannot_hold_is_refused_not_changed(tmp_path: Path) -> None:
     long = QAGroup("g", ("질문?",), ("가" * 32_768,))
     export_groups(tmp_path / "out.csv", [long])
     with pytest.raises(InputError, match="32,767"):
         export_groups(tmp_path / "out.xlsx", [long])
+    wide = QAGroup("g", tuple(f"질문 {number}?" for number in range(300)), ("답",))
+    export_groups(tmp_path / "out.csv", [wide])
+    assert read_groups(tmp_path / "out.csv").groups == (wide,)
+    with pytest.raises(InputError, match=r"305 columns.*\.csv"):
+        export_groups(tmp_path / "out.xlsx", [wide])
     control = QAGroup("g", ("질문?",), ("가\r나",))
     for suffix in (".csv", ".xlsx"):
         with pytest.raises(InputError, match=r"U\+000D.*jsonl"):
             export_groups(tmp_path / f"x{suffix}", [control])
         assert not (tmp_path / f"x{suffix}").exists()
     export_groups(tmp_path / "x.jsonl", [control])
-    assert read_groups(tmp_path / "x.jsonl").groups == (control,)
+    assert read_groups(tmp_path / "x.jsonl").groups == (replace(control, answers=("가\n나",)),)
     with pytest.raises(InputError, match=r"\.jsonl, \.csv, \.xlsx"):
         export_groups(tmp_path / "x.pdf", [long])
     folder = tmp_path / "folder.csv"

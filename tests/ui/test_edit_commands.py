@@ -42,7 +42,7 @@ def test_a_keepers_day(kb: Path, tmp_path: Path) -> None:
     imported = dobae("index", "import", tmp_path / "out.xlsx", "--mirror", "--kb", kb, "--json")
     assert json.loads(imported.stdout)["added"] == 2
     assert json.loads(imported.stdout)["unchanged"] == 9
-    assert "`dobae index undo 6` takes it back" in dobae("index", "undo", "--kb", kb).stdout
+    assert f"`dobae index undo 6 --kb {kb}` takes it back" in dobae("index", "undo", "--kb", kb).stdout
     assert dobae("index", "undo", "--kb", kb).returncode == 0
     lines = [json.loads(line) for line in dobae("index", "history", "n1", "--kb", kb, "--json").stdout.splitlines()]
     assert [line["action"] for line in lines] == ["undo", "undo", "import", "remove", "update", "add"]
@@ -65,6 +65,16 @@ def test_keepers_who_change_one_group_at_once_lose_nothing(kb: Path) -> None:
     store.close()
 
 
+def test_an_author_commands_no_terminal(kb: Path) -> None:
+    author = "가\u202e\x1b]0;제목\x07"
+    assert (
+        dobae("index", "update", "dobae-001", "--category", "마감하자2", "--author", author, "--kb", kb).returncode == 0
+    )
+    shown = dobae("index", "history", "--kb", kb).stdout
+    assert "가]0;제목  update" in shown
+    assert not {"\u202e", "\x1b", "\x07"} & set(shown)
+
+
 def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.xlsx"
     bomb.write_bytes(b"PK\x03\x04garbage")
@@ -72,6 +82,8 @@ def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
         (("add",), "files"),
         (("add", "-q", QUESTION), "--answer"),
         (("add", "-q", QUESTION, "-a", "답", "--id", "dobae-001"), "already"),
+        (("add", "-q", QUESTION, "-a", "답", "--id", ""), "an id must not be empty"),
+        (("add", kb.with_name("small.csv")), "`dobae index import`"),
         (("add", bomb), "workbook"),
         (("add", bomb, "--category", "마감하자"), "columns"),
         (("update", "dobae-001", "--add-question", " "), "--add-question is empty"),
@@ -81,6 +93,7 @@ def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
         (("undo",), "nothing to undo"),
         (("export", tmp_path / "out.pdf"), ".xlsx"),
         (("history", "--limit", "0"), "greater than"),
+        (("remove", "dobae-001", "--wait", "inf"), "less than"),
     ):
         result = dobae("index", *arguments, "--kb", kb)
         assert (result.returncode, result.stdout) == (2, ""), result

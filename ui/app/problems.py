@@ -43,7 +43,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"there is no group (?P<id>'.*?') in", "no_group"),
     (r"needs a question and an answer", "both_needed"),
     (r"a question holds no letter or digit", "question_no_letter"),
-    (r"a text has (?P<found>[\d,]+) characters; shorten it to at most (?P<most>[\d,]+)", "text_too_long"),
+    (r"\w+ has (?P<found>[\d,]+) characters; shorten it to at most (?P<most>[\d,]+)", "text_too_long"),
     (r"holds the character (?P<character>U\+[0-9A-F]+)", "bad_character"),
     (r"another process is writing here", "busy_writer"),
     (r"would lose its last group|last group", "last_group"),

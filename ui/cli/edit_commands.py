@@ -17,7 +17,7 @@ AuthorOption = Annotated[
     str | None,
     typer.Option("--author", envvar="DOBAE_AUTHOR", help="Who edits, for the history; the system's user by default."),
 ]
-WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for another writer.")]
+WaitOption = Annotated[float, typer.Option("--wait", min=0, max=86_400, help="Seconds to wait for another writer.")]
 QuestionsOption = Annotated[
     list[str] | None, typer.Option("--question", "-q", help="A wording of the question; may be repeated.")
 ]
@@ -57,7 +57,7 @@ def add(
         questions, answers = _cleaned(question), _cleaned(answer, keep_lines=True)
         if not questions or not answers:
             raise InputError("a new group needs --question and --answer")
-        given = identifier or content_id(questions, answers)
+        given = content_id(questions, answers) if identifier is None else identifier
         groups = (QAGroup(given, questions, answers, category or "", source or ""),)
     _report(kb, _editor(kb, author, wait).add(groups), as_json, more)
 
@@ -170,6 +170,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Say who changed what, and when; with --json also what was there before, one revision a line."""
+    from data.text import printable
     from index.store import open_store
 
     store = open_store(kb)
@@ -187,9 +188,9 @@ def history(
             for change in revision.changes[:6]
         ]
         more = f" and {len(revision.changes) - 6} more" if len(revision.changes) > 6 else ""
-        typer.echo(
-            f"{revision.number:>6}  {revision.time}  {revision.author}  {what}  {' '.join(signs)}{more}".rstrip()
-        )
+        line = f"{revision.number:>6}  {revision.time}  {revision.author}  {what}  {' '.join(signs)}{more}"
+        # A stranger's base may name authors and groups in a terminal's own commands.
+        typer.echo(printable(line).rstrip())
 
 
 def undo(
@@ -279,6 +280,8 @@ def _report(kb: Path, edited: "Edited", as_json: bool, more: dict[str, Any] | No
     one = f" ({facts['ids'][0]})" if len(facts["ids"]) == 1 else ""
     # An undo is taken back by its number alone: without one, the revision before is undone as well.
     number = f" {revision.number}" if revision.undoes else ""
-    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, `dobae index undo{number}` takes it back")
+    # Without --kb the line, typed as it stands, would take something back in another base.
+    mend = f"`dobae index undo{number} --kb {kb}`"
+    typer.echo(f"{kb}: {counts}{one}; revision {revision.number}, {mend} takes it back")
     if edited.compacted:
         typer.echo("the index files were made again, and the thresholds calibrated anew")

@@ -128,6 +128,7 @@ def test_the_page_says_every_known_problem_in_both_languages() -> None:
         ("x.csv: no usable row (1 rejected, first: line 2: answer is empty); each row needs", "1줄을 쓰지 못했습니다"),
         ("x.csv, line 7: broken CSV quoting (unexpected end)", "7번째 줄의 따옴표"),
         ("has 5 cells, the header names 2; quote cells that hold commas", "칸이 5개인데"),
+        ("category has 2,001 characters; shorten it to at most 2,000", "너무 깁니다(2,001자)"),
         ("the model is not here; run `dobae models pull`", "언어 모델이 없습니다"),
         ("", "안에서 문제가"),
         ("something quite new", "원문 안내: something quite new"),
