@@ -7,7 +7,7 @@ A row that cannot be used becomes a `Reject` with its line number and reason; a 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2s
 from pathlib import Path
@@ -23,6 +23,7 @@ ANSWER_COLUMNS = ("답변", "answer", "a")
 CATEGORY_COLUMNS = ("category", "카테고리", "분류")
 SOURCE_COLUMNS = ("source", "출처")
 ID_COLUMNS = ("id",)
+RECORD_KEYS = ("questions", "question", "answers", "answer", "id", "category", "source", DIGEST_COLUMN)
 
 _NUMBERED_QUESTION = re.compile(r"질문_(\d{1,9})")
 _NUMBERED_ANSWER = re.compile(r"답변_(\d{1,9})")
@@ -80,7 +81,9 @@ def read_groups(path: Path) -> ReadResult:
         DuplicateGroupError: One id stands for two different groups.
     """
     if path.suffix.lower() == ".xlsx":
-        return _result(path, *_from_table(*rows_of_sheet(path), path))
+        header, rows, sheets = rows_of_sheet(path)
+        located, rejects, notes = _from_table(header, rows, path)
+        return _result(path, located, rejects, [*notes, *_unread_note(path, "sheets", sheets)])
     text = read_text(path)
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
         return _result(path, *_from_json_lines(text, path))
@@ -153,7 +156,8 @@ def _from_table(
     repairs: Counter[str] = Counter()
     if questions and answers:
         located, rejects = _dacon_rows(rows, questions, answers, names, path, repairs)
-        return located, rejects, _repair_notes(path, repairs)
+        unread = _unread_note(path, "columns", _unread(header, names, [*questions, *answers]))
+        return located, rejects, [*_repair_notes(path, repairs), *unread]
     question, answer = _named(names, QUESTION_COLUMNS), _named(names, ANSWER_COLUMNS)
     if question is None or answer is None:
         columns = one_line(", ".join(header), 400)
@@ -162,9 +166,17 @@ def _from_table(
         )
     located, rejects, merges = _plain_rows(rows, question, answer, names, path, repairs)
     notes = _repair_notes(path, repairs)
+    notes += _unread_note(path, "columns", _unread(header, names, [question, answer]))
     if merges:
         notes.append(f"{path.name}: {merges} rows were merged into groups with the same question or the same answers")
     return located, rejects, notes
+
+
+def _unread(header: list[str], names: Mapping[str, str], texts: Iterable[str]) -> list[str]:
+    """Returns the named columns that hold neither texts nor anything else that a group has."""
+    facts = (_named(names, wanted) for wanted in (CATEGORY_COLUMNS, SOURCE_COLUMNS, ID_COLUMNS))
+    read = {*texts, *facts, DIGEST_COLUMN, ""}
+    return [name for name in header if name not in read]
 
 
 def _numbered(header: list[str], pattern: re.Pattern[str]) -> list[str]:
@@ -300,6 +312,7 @@ def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject
     located: list[_Located] = []
     rejects: list[Reject] = []
     repairs: Counter[str] = Counter()
+    unread: dict[str, None] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -312,7 +325,9 @@ def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject
             located.append(_Located(_group_of_record(record, path, repairs), str(path), number))
         except InputError as error:
             rejects.append(Reject(path.name, number, str(error), line))
-    return located, rejects, _repair_notes(path, repairs)
+        else:
+            unread |= dict.fromkeys(str(name) for name in record if name not in RECORD_KEYS)
+    return located, rejects, [*_repair_notes(path, repairs), *_unread_note(path, "keys", unread)]
 
 
 def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGroup:
@@ -326,11 +341,11 @@ def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGro
     if problem:
         raise InputError(problem)
     group = QAGroup(
-        id=clean_text(str(record.get("id") or "")).text or content_id(questions, answers),
+        id=clean_text(_label(record, "id")).text or content_id(questions, answers),
         questions=questions,
         answers=answers,
-        category=clean_text(str(record.get("category") or "")).text,
-        source=clean_text(str(record.get("source") or "")).text or _source(path, DIGEST_COLUMN in record),
+        category=clean_text(_label(record, "category")).text,
+        source=clean_text(_label(record, "source")).text or _source(path, DIGEST_COLUMN in record),
     )
     if problem := _label_problem(group):
         raise InputError(problem)
@@ -348,6 +363,15 @@ def _texts(record: Mapping[str, object], plural: str, singular: str) -> list[str
     if not all(isinstance(text, str) for text in values):
         raise InputError(f"{plural!r} must be a list of strings")
     return list(values)
+
+
+def _label(record: Mapping[str, object], name: str) -> str:
+    value = record.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(f"{name!r} must be a string")
+    return str(value)
 
 
 def _cleaned(raws: Iterable[str], repairs: Counter[str], *, keep_lines: bool = False) -> tuple[str, ...]:
@@ -393,6 +417,10 @@ def content_id(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
 
 def _reject(path: Path, row: TableRow, reason: str) -> Reject:
     return Reject(path.name, row.line, reason, json.dumps(row.record, ensure_ascii=False))
+
+
+def _unread_note(path: Path, what: str, names: Collection[str]) -> list[str]:
+    return [f"{path.name}: {what} not read: {one_line(', '.join(names), 200)}"] if names else []
 
 
 _REPAIR_WORDS = {

@@ -3,9 +3,9 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data.errors import FileFormatError
@@ -97,20 +97,32 @@ def rows_of_csv(text: str, path: Path) -> tuple[list[str], Iterator[TableRow]]:
     return header, _table_rows(header, records[1:])
 
 
-def rows_of_sheet(path: Path) -> tuple[list[str], Iterator[TableRow]]:
+def rows_of_sheet(path: Path) -> tuple[list[str], Iterator[TableRow], tuple[str, ...]]:
     """Reads the first sheet of a workbook as `rows_of_csv` reads a CSV table; lines are the sheet's row numbers.
 
-    Raises:
-        FileFormatError: As `data.workbooks.rows_of_workbook`, or a column is named twice.
-    """
-    from data.workbooks import rows_of_workbook
+    Returns:
+        Column names, rows, and names of further sheets that hold something.
 
-    (_, names), *records = rows_of_workbook(path)
+    Raises:
+        FileFormatError: As `data.workbooks.read_workbook`, or a column is named twice.
+    """
+    from data.workbooks import read_workbook
+
+    sheet = read_workbook(path)
+    (_, names), *records = sheet.rows
     header = [unicodedata.normalize("NFC", name).strip() for name in names]
     _check_header(header, path)
     # Cells without a column that are empty are only the sheet's width.
     trimmed = [(number, [*cells[: len(header)], *filter(None, cells[len(header) :])]) for number, cells in records]
-    return header, _table_rows(header, trimmed)
+    return header, _sheet_rows(_table_rows(header, trimmed), sheet.uncomputed), sheet.others
+
+
+def _sheet_rows(rows: Iterable[TableRow], uncomputed: Mapping[int, str]) -> Iterator[TableRow]:
+    for row in rows:
+        if cell := uncomputed.get(row.line):
+            problem = f"cell {cell} holds a formula without its value; save the file in a spreadsheet program"
+            row = replace(row, problem=row.problem or problem)
+        yield row
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:

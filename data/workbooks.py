@@ -8,8 +8,11 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data.errors import FileFormatError, one_line
 
@@ -27,40 +30,90 @@ MAX_CELL = 32_767
 _RATIO_FROM_BYTES = 1 << 20
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_FORMULA = re.compile(rb"<f[ >/]")
 
 
-def rows_of_workbook(path: Path) -> list[tuple[int, list[str]]]:
-    """Reads the first sheet: row number, from 1, and cells as text, for each row that is not empty.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The first sheet of a workbook.
+
+    Attributes:
+        rows: Row number, from 1, and cells as text, of each row that is not empty.
+        uncomputed: A cell, such as "B3", by the number of its row: a formula without a stored value.
+        others: Names of further sheets that hold something.
+    """
+
+    rows: list[tuple[int, list[str]]]
+    uncomputed: dict[int, str]
+    others: tuple[str, ...]
+
+
+def read_workbook(path: Path) -> Sheet:
+    """Reads the first sheet.
 
     Raises:
         FileFormatError: The file is no workbook, is larger than the limits, or holds what a table does not need.
     """
-    from openpyxl import load_workbook
-
-    raw = _checked(path)
+    raw, formulas = _checked(path)
     try:
-        book = load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
-        try:
-            sheet = book.worksheets[0]
-            sheet.reset_dimensions()
-            rows = []
-            for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
-                if number > MAX_ROWS or len(values) > MAX_COLUMNS:
-                    raise FileFormatError(
-                        f"{path}: has more than {MAX_ROWS:,} rows or {MAX_COLUMNS} columns; split it, or save it as CSV"
-                    )
-                cells = [_text(value) for value in values]
-                if any(cell.strip() for cell in cells):
-                    rows.append((number, cells))
-        finally:
-            book.close()
+        with _opened(raw, values=True) as book:
+            rows = _rows(book.worksheets[0], path)
+            others = tuple(sheet.title for sheet in book.worksheets[1:] if _holds_something(sheet))
+        uncomputed: dict[int, str] = {}
+        if formulas:
+            with _opened(raw, values=False) as book:
+                uncomputed = _uncomputed(book.worksheets[0], dict(rows))
+            # A row of nothing else is not empty.
+            rows = sorted(({number: [""] for number in uncomputed} | dict(rows)).items())
     except FileFormatError:
         raise
     except Exception as error:  # openpyxl and zipfile raise whatever a broken file makes them meet
         raise FileFormatError(f"{path}: is a broken workbook ({one_line(error, 100)}); save it again") from error
     if not rows:
         raise FileFormatError(f"{path}: the first sheet is empty; it needs a header and at least one row")
+    return Sheet(rows, uncomputed, others)
+
+
+@contextmanager
+def _opened(raw: bytes, *, values: bool) -> Iterator[Any]:
+    """Opens a workbook with the values stored for its formulas, or with the formulas."""
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(raw), read_only=True, data_only=values, keep_links=False)
+    try:
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()
+        yield book
+    finally:
+        book.close()
+
+
+def _rows(sheet: Any, path: Path) -> list[tuple[int, list[str]]]:
+    rows = []
+    for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+        if number > MAX_ROWS or len(cells) > MAX_COLUMNS:
+            raise FileFormatError(
+                f"{path}: has more than {MAX_ROWS:,} rows or {MAX_COLUMNS} columns; split it, or save it as CSV"
+            )
+        texts = [_text(value) for value in cells]
+        if any(text.strip() for text in texts):
+            rows.append((number, texts))
     return rows
+
+
+def _holds_something(sheet: Any) -> bool:
+    return any(value is not None and str(value).strip() for row in sheet.iter_rows(values_only=True) for value in row)
+
+
+def _uncomputed(sheet: Any, rows: Mapping[int, Sequence[str]]) -> dict[int, str]:
+    """Returns the first formula without a value in each row that has one."""
+    found: dict[int, str] = {}
+    for number, cells in enumerate(sheet.iter_rows(), 1):
+        values = rows.get(number, ())
+        for place, cell in enumerate(cells):
+            if cell.data_type == "f" and not (place < len(values) and values[place]):
+                found.setdefault(number, cell.coordinate)
+    return found
 
 
 def write_workbook(path: Path, table: Sequence[Sequence[str]]) -> None:
@@ -88,8 +141,8 @@ def write_workbook(path: Path, table: Sequence[Sequence[str]]) -> None:
     write_bytes_atomically(path, content.getvalue())
 
 
-def _checked(path: Path) -> bytes:
-    """Reads a file that is a workbook within the limits."""
+def _checked(path: Path) -> tuple[bytes, bool]:
+    """Reads a file that is a workbook within the limits; returns it, and whether a sheet holds a formula."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
@@ -101,17 +154,17 @@ def _checked(path: Path) -> bytes:
         raise FileFormatError(f"{path}: is larger than {MAX_FILE_BYTES >> 20} MiB; split it, or save it as CSV")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            _check_parts(path, archive, len(raw))
+            formulas = _check_parts(path, archive, len(raw))
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise FileFormatError(f"{path}: is not a workbook ({one_line(error, 100)}); save it as .xlsx or CSV") from error
     except Exception as error:
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(f"{path}: is a broken workbook ({one_line(error, 100)}); save it again") from error
-    return raw
+    return raw, formulas
 
 
-def _check_parts(path: Path, archive: zipfile.ZipFile, size: int) -> None:
+def _check_parts(path: Path, archive: zipfile.ZipFile, size: int) -> bool:
     parts = archive.infolist()
     if len(parts) > MAX_PARTS:
         raise FileFormatError(f"{path}: has {len(parts):,} parts, a workbook of text has few; save it as CSV")
@@ -131,6 +184,7 @@ def _check_parts(path: Path, archive: zipfile.ZipFile, size: int) -> None:
         )
     if unpacked > _RATIO_FROM_BYTES and unpacked > MAX_RATIO * size:
         raise FileFormatError(f"{path}: unpacks to {unpacked // size:,} times its size; do not trust it")
+    formulas = False
     for part in parts:
         # A part gives no more bytes than it declares: zipfile stops there and the checksum fails.
         with archive.open(part) as stream:
@@ -139,7 +193,9 @@ def _check_parts(path: Path, archive: zipfile.ZipFile, size: int) -> None:
                 plain = (tail + chunk).replace(b"\x00", b"")
                 if part.filename.casefold().endswith((".xml", ".rels", ".vml")) and _DECLARATION.search(plain):
                     raise FileFormatError(f"{path}: declares entities in {part.filename!r}; do not trust it")
+                formulas = formulas or _FORMULA.search(plain) is not None
                 tail = chunk[-64:]
+    return formulas
 
 
 def _text(value: object) -> str:

@@ -174,6 +174,27 @@ def test_what_a_format_cannot_hold_is_refused_not_changed(tmp_path: Path) -> Non
         export_groups(folder, [long])
 
 
+def test_formulas_without_a_value_and_further_sheets_are_said(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (
+        ["질문", "답변", "분류"],
+        ["벽지가 울어요", "마르면 펴집니다.", "=A1"],
+        ["=A2", "=B2"],
+        ["몰딩이 떴어요", "다시 붙입니다.", ""],
+    ):
+        sheet.append(row)
+    book.create_sheet("빈 시트")
+    book.create_sheet("지난 질문").append(["질문"])
+    book.save(tmp_path / "qa.xlsx")
+    result = read_groups(tmp_path / "qa.xlsx")
+    assert [group.questions for group in result.groups] == [("몰딩이 떴어요",)]
+    assert [(reject.line, reject.reason[:7]) for reject in result.rejects] == [(2, "cell C2"), (3, "cell A3")]
+    assert result.notes == ("qa.xlsx: sheets not read: 지난 질문",)
+
+
 def test_workbooks_of_people_are_read_like_csv(tmp_path: Path) -> None:
     import openpyxl
 

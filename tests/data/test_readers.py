@@ -144,6 +144,25 @@ def test_repairs_are_said(tmp_path: Path) -> None:
     assert notes == ("qa.csv: 1 texts were freed of back-ticks", "qa.csv: 1 texts were freed of stray quotation marks")
 
 
+def test_columns_and_keys_that_are_not_read_are_said(tmp_path: Path) -> None:
+    assert read_groups(_file(tmp_path, "Q,A,비고,분류,카테고리\n몰딩?,답,메모,가,나\n")).notes == (
+        "qa.csv: columns not read: 비고, 분류",
+    )
+    assert read_groups(_file(tmp_path, DACON)).notes == ()
+    line = '{"question": "몰딩?", "answer": "답", "memo": 1}\n'
+    assert read_groups(_file(tmp_path, line, "qa.jsonl")).notes == ("qa.jsonl: keys not read: memo",)
+
+
+def test_facts_of_a_record_are_texts(tmp_path: Path) -> None:
+    lines = [
+        '{"question": "A?", "answer": "답", "id": 7}',
+        '{"question": "B?", "answer": "답", "category": ["가", "나"]}',
+    ]
+    result = read_groups(_file(tmp_path, "\n".join(lines), "qa.jsonl"))
+    assert [group.id for group in result.groups] == ["7"]
+    assert [reject.reason for reject in result.rejects] == ["'category' must be a string"]
+
+
 @pytest.mark.parametrize(
     ("content", "name", "words"),
     [

@@ -83,6 +83,8 @@ def _show(preview: Preview) -> None:
     )
     for column, (name, count) in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(say(name), f"{count:,}")
+    for note in preview.read.notes:
+        st.info(label(in_words(note, say)))
     if rejects:
         st.subheader(say("kb_rejects"))
         st.table(

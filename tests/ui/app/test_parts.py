@@ -8,6 +8,7 @@ import pytest
 
 from data.catalog import catalogue, message
 from data.errors import InputError
+from data.readers import read_groups
 from rag.pipeline import PartStarted, StreamEvent, TextChunk
 from ui.app import jobs
 from ui.app.feedback import FeedbackStore
@@ -130,6 +131,9 @@ def test_the_page_says_every_known_problem_in_both_languages() -> None:
         ("has 5 cells, the header names 2; quote cells that hold commas", "칸이 5개인데"),
         ("category has 2,001 characters; shorten it to at most 2,000", "너무 깁니다(2,001자)"),
         ("the model is not here; run `dobae models pull`", "언어 모델이 없습니다"),
+        ("qa.csv: columns not read: 비고, 메모", "이 열은 읽지 않았습니다: 비고, 메모"),
+        ("cell C2 holds a formula without its value; save the file", "C2 칸의 수식"),
+        ("'category' must be a string", "‘category’ 값은"),
         ("", "안에서 문제가"),
         ("something quite new", "원문 안내: something quite new"),
         (InputError("id 'g1' is in the base already"), "이미 쓰이고 있습니다"),
@@ -141,6 +145,15 @@ def test_problems_are_said_in_the_readers_language(problem: Exception | str, sai
         return message(key, **values)
 
     assert said in in_words(problem, say)
+
+
+def test_what_a_file_was_mended_by_is_said_in_the_readers_language(tmp_path: Path) -> None:
+    path = tmp_path / "qa.csv"
+    rows = ["Q,A,비고", 'a\u0301?"" ,`답`\u200b,', "a?,답,", "a?,답,"]
+    path.write_text("\n".join(rows), "utf-8")
+    notes = read_groups(path).notes
+    assert len(notes) >= 4
+    assert not [said for note in notes if "원문 안내" in (said := in_words(note, message))]
 
 
 def test_work_beside_the_page_tells_progress_result_and_errors() -> None:
