@@ -18,8 +18,8 @@ from index.encoders.base import Encoder, Progress
 from index.encoders.cache import CACHE_FILE, EmbeddingCache
 from index.history import Edit, Revision, StoredGroup
 from index.knowledge_base import check_encoder
-from index.locking import user_name, writing
-from index.manifest import DerivedFilesError, Manifest, read_manifest
+from index.locking import lock_file, user_name, writing
+from index.manifest import DerivedFilesError, Manifest, check_there, read_manifest
 from index.store import GroupStore
 from index.store_writing import commit
 
@@ -206,8 +206,17 @@ class Editor:
 
     def compact(self, *, progress: Progress | None = None) -> Manifest:
         """Makes the derived files again, so that no change lies over them; thresholds are calibrated anew."""
+        self._check_there()
         with writing(self.path, "dobae index compact", wait=self.wait):
             return derive_again(self.path, self.encoder, progress=progress)
+
+    def _check_there(self) -> None:
+        """Refuses a mistyped path before folders and a lock are made for it.
+
+        Where there is a lock, there was a base, and a build may just be moving the next one in.
+        """
+        if not lock_file(self.path).exists():
+            check_there(self.path)
 
     def _edit(
         self,
@@ -219,6 +228,7 @@ class Editor:
         progress: Progress | None = None,
     ) -> Edited:
         check_groups(groups)
+        self._check_there()
         with writing(self.path, f"dobae index {action}", wait=self.wait):
             manifest = self._manifest()
             store = open_to_mend(self.path)

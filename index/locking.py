@@ -22,6 +22,11 @@ _threads: dict[Path, threading.Lock] = {}
 _threads_lock = threading.Lock()
 
 
+def lock_file(path: Path) -> Path:
+    """Returns the file that writers of the base at `path` lock; the first one makes it, and it stays."""
+    return path.parent / f".{path.name}.lock"
+
+
 @contextmanager
 def writing(path: Path, purpose: str, *, wait: float = 0.0) -> Iterator[None]:
     """Keeps other writers of the base at `path` out.
@@ -35,7 +40,7 @@ def writing(path: Path, purpose: str, *, wait: float = 0.0) -> Iterator[None]:
         KnowledgeBaseError: Another writer is at work, or the folder cannot be written.
     """
     path = path.resolve()
-    lock = FileLock(path.parent / f".{path.name}.lock")
+    lock = FileLock(lock_file(path))
     owner = path.parent / f".{path.name}.lock.owner"
     with _threads_lock:
         among_threads = _threads.setdefault(path, threading.Lock())

@@ -93,6 +93,21 @@ def is_derived(name: str) -> bool:
     return re.fullmatch(r"derived-[A-Za-z0-9_]+", name) is not None
 
 
+def check_there(base: Path) -> None:
+    """Refuses a folder that holds no knowledge base, whole or damaged.
+
+    Raises:
+        KnowledgeBaseError: Says how to make one, or where the earlier one lies.
+    """
+    if any((base / name).is_file() for name in (FILE_NAME, "groups.sqlite", PLACES_FILE)):
+        return
+    previous = base.with_name(f"{base.name}.previous")
+    hint = f", or take the earlier one at {previous}" if (previous / FILE_NAME).is_file() else ""
+    raise KnowledgeBaseError(
+        f"{base}: no knowledge base here; make one with `dobae index build FILE --kb {base}`{hint}"
+    )
+
+
 def read_manifest(base: Path) -> Manifest:
     """Reads a knowledge base's manifest.
 
@@ -101,13 +116,8 @@ def read_manifest(base: Path) -> Manifest:
     """
     path = base / FILE_NAME
     if not path.is_file():
-        if any((base / name).is_file() for name in ("groups.sqlite", PLACES_FILE)):
-            raise DerivedFilesError(f"{path}: is missing; run `dobae index rebuild --kb {base}`")
-        previous = base.with_name(f"{base.name}.previous")
-        hint = f", or take the earlier one at {previous}" if (previous / FILE_NAME).is_file() else ""
-        raise KnowledgeBaseError(
-            f"{base}: no knowledge base here; make one with `dobae index build FILE --kb {base}`{hint}"
-        )
+        check_there(base)
+        raise DerivedFilesError(f"{path}: is missing; run `dobae index rebuild --kb {base}`")
     try:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if record.get("format") != FORMAT:

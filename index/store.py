@@ -12,6 +12,7 @@ from data.errors import KnowledgeBaseError
 from data.types import QAGroup
 from index.database import Database, Row, Session, SqliteDatabase, create_sqlite, damaged
 from index.history import Change, Revision, State, StoredGroup, empty_state
+from index.manifest import check_there
 from index.places import TRUTH_VARIABLE, address_in, read_places
 from index.store_rows import (
     CHANGE_COLUMNS,
@@ -228,6 +229,7 @@ def open_store(path: Path) -> GroupStore:
     Raises:
         KnowledgeBaseError: They are missing, damaged, cannot be reached, or belong to another base.
     """
+    check_there(path)
     return GroupStore(open_database(path))
 
 

@@ -99,3 +99,12 @@ def test_what_cannot_be_done_is_one_line(kb: Path, tmp_path: Path) -> None:
         assert (result.returncode, result.stdout) == (2, ""), result
         assert len(result.stderr.strip().splitlines()) == 1, result.stderr
         assert words in result.stderr
+
+
+def test_a_mistyped_base_leaves_nothing_behind_and_is_told_of_alike(tmp_path: Path) -> None:
+    kb = tmp_path / "typo" / "kb"
+    for command in (("add", "-q", QUESTION, "-a", "조각을 덧댑니다."), ("history",), ("info",)):
+        run = dobae("index", *command, "--kb", kb)
+        assert run.returncode == 2
+        assert "no knowledge base here" in run.stderr
+    assert list(tmp_path.iterdir()) == []
