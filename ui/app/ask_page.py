@@ -32,6 +32,8 @@ QUICK_SECONDS = 0.4
 """The first words are often there so soon that drawing the wait before them would only make them later."""
 WHOLE_SECONDS = 0.05
 """So soon after its first words a quoted answer is whole, and is drawn once."""
+VERDICTS = {"good": "thumb_up", "bad": "thumb_down"}
+"""Signs of the page's own font: not every machine has the emoji."""
 
 
 def show() -> None:
@@ -245,7 +247,12 @@ def _verdict(number: int, answer: Answer) -> None:
     if _thanked(number):
         st.success(say("thanks"))
         return
-    verdict = st.pills(say("helped"), ["good", "bad"], format_func=say, key=f"judged{number}")
+    verdict = st.pills(
+        say("helped"),
+        list(VERDICTS),
+        format_func=lambda name: f":material/{VERDICTS[name]}: {say(name)}",
+        key=f"judged{number}",
+    )
     if verdict is None:
         return
     try:
