@@ -73,6 +73,11 @@ def settled(page: "Page") -> None:
     """Waits until the server has drawn everything."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.locator('[data-stale="true"]')).to_have_count(0)
+    # The page's own style comes a moment after what it sets.
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('style')].some(({sheet}) => sheet && "
+        "[...sheet.cssRules].some(rule => rule.cssText.includes('keep-all')))"
+    )
 
 
 def too_wide(page: "Page") -> list[str]:
