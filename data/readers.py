@@ -7,15 +7,15 @@ A row that cannot be used becomes a `Reject` with its line number and reason; a 
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from hashlib import blake2s
 from pathlib import Path
 
+from data.cleaning import cleaned_group, content_id, repair_notes, unread_note
 from data.errors import DuplicateGroupError, FileFormatError, InputError, one_line
 from data.exact import DIGEST_COLUMN, exact_group, exact_record, restored
 from data.tables import TableRow, read_text, rows_of_csv, rows_of_sheet
-from data.text import MAX_ANSWER_CHARS, MAX_QUESTION_CHARS, clean_text, comparable
+from data.text import comparable
 from data.types import QAGroup
 
 QUESTION_COLUMNS = ("질문", "question", "q")
@@ -83,7 +83,7 @@ def read_groups(path: Path) -> ReadResult:
     if path.suffix.lower() == ".xlsx":
         header, rows, sheets = rows_of_sheet(path)
         located, rejects, notes = _from_table(header, rows, path)
-        return _result(path, located, rejects, [*notes, *_unread_note(path, "sheets", sheets)])
+        return _result(path, located, rejects, [*notes, *unread_note(path, "sheets", sheets)])
     text = read_text(path)
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
         return _result(path, *_from_json_lines(text, path))
@@ -156,8 +156,8 @@ def _from_table(
     repairs: Counter[str] = Counter()
     if questions and answers:
         located, rejects = _dacon_rows(rows, questions, answers, names, path, repairs)
-        unread = _unread_note(path, "columns", _unread(header, names, [*questions, *answers]))
-        return located, rejects, [*_repair_notes(path, repairs), *unread]
+        unread = unread_note(path, "columns", _unread(header, names, [*questions, *answers]))
+        return located, rejects, [*repair_notes(path, repairs), *unread]
     question, answer = _named(names, QUESTION_COLUMNS), _named(names, ANSWER_COLUMNS)
     if question is None or answer is None:
         columns = one_line(", ".join(header), 400)
@@ -165,8 +165,8 @@ def _from_table(
             f"{path}: needs columns 질문_1 and 답변_1 (DACON), or question and answer; found: {columns}"
         )
     located, rejects, merges = _plain_rows(rows, question, answer, names, path, repairs)
-    notes = _repair_notes(path, repairs)
-    notes += _unread_note(path, "columns", _unread(header, names, [question, answer]))
+    notes = repair_notes(path, repairs)
+    notes += unread_note(path, "columns", _unread(header, names, [question, answer]))
     if merges:
         notes.append(f"{path.name}: {merges} rows were merged into groups with the same question or the same answers")
     return located, rejects, notes
@@ -209,22 +209,19 @@ def _dacon_rows(
         exported = bool(row.cell(DIGEST_COLUMN))
         if exported:
             row = replace(row, cells={name: restored(cell) for name, cell in row.cells.items()})
-        questions = _cleaned((row.cell(name) for name in question_columns), repairs)
-        answers = _cleaned((row.cell(name) for name in answer_columns), repairs, keep_lines=True)
-        problem = _content_problem(questions, answers)
-        if problem:
-            rejects.append(_reject(path, row, problem))
+        try:
+            group = cleaned_group(
+                map(row.cell, question_columns),
+                map(row.cell, answer_columns),
+                identifier=row.cell(identifier),
+                category=row.cell(category),
+                source=row.cell(source),
+                repairs=repairs,
+            )
+        except InputError as error:
+            rejects.append(_reject(path, row, str(error)))
             continue
-        group = QAGroup(
-            id=clean_text(row.cell(identifier)).text or content_id(questions, answers),
-            questions=questions,
-            answers=answers,
-            category=clean_text(row.cell(category)).text,
-            source=clean_text(row.cell(source)).text or _source(path, exported),
-        )
-        if problem := _label_problem(group):
-            rejects.append(_reject(path, row, problem))
-            continue
+        group = _named_group(group, "" if exported else path.name)
         located.append(_Located(group, str(path), row.line))
     return located, rejects
 
@@ -246,33 +243,29 @@ def _plain_rows(
         if row.problem:
             rejects.append(_reject(path, row, row.problem))
             continue
-        questions = _cleaned([row.cell(question_column)], repairs)
-        answers = _cleaned([row.cell(answer_column)], repairs, keep_lines=True)
-        problem = _content_problem(questions, answers)
-        if problem:
-            rejects.append(_reject(path, row, problem))
+        try:
+            group = cleaned_group(
+                [row.cell(question_column)],
+                [row.cell(answer_column)],
+                identifier=row.cell(identifier),
+                category=row.cell(category),
+                source=row.cell(source),
+                repairs=repairs,
+            )
+        except InputError as error:
+            rejects.append(_reject(path, row, str(error)))
             continue
-        given_id = clean_text(row.cell(identifier)).text
-        group = QAGroup(
-            id=given_id,
-            questions=questions,
-            answers=answers,
-            category=clean_text(row.cell(category)).text,
-            source=clean_text(row.cell(source)).text or path.name,
-        )
-        if problem := _label_problem(group):
-            rejects.append(_reject(path, row, problem))
-            continue
+        group = replace(group, source=group.source or path.name)
         count += 1
-        key = f"id {given_id}" if given_id else comparable(questions[0])
+        key = f"id {group.id}" if group.id else comparable(group.questions[0])
         earlier = pairs.get(key)
-        if earlier and given_id and replace(earlier.group, source="") != replace(group, source=""):
+        if earlier and group.id and replace(earlier.group, source="") != replace(group, source=""):
             raise DuplicateGroupError(
-                f"{path}, line {row.line}: id {given_id!r} already stands on line {earlier.line} with other content; "
+                f"{path}, line {row.line}: id {group.id!r} already stands on line {earlier.line} with other content; "
                 "give one of the two another id"
             )
         if earlier:
-            group = replace(earlier.group, answers=_union(earlier.group.answers, answers))
+            group = replace(earlier.group, answers=_union(earlier.group.answers, group.answers))
             pairs[key] = replace(earlier, group=group)
         else:
             pairs[key] = _Located(group, str(path), row.line)
@@ -327,7 +320,7 @@ def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject
             rejects.append(Reject(path.name, number, str(error), line))
         else:
             unread |= dict.fromkeys(str(name) for name in record if name not in RECORD_KEYS)
-    return located, rejects, [*_repair_notes(path, repairs), *_unread_note(path, "keys", unread)]
+    return located, rejects, [*repair_notes(path, repairs), *unread_note(path, "keys", unread)]
 
 
 def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGroup:
@@ -335,34 +328,25 @@ def _group_of_record(record: object, path: Path, repairs: Counter[str]) -> QAGro
         raise InputError("not a JSON object")
     if exact := exact_record(record):
         return exact
-    questions = _cleaned(_texts(record, "questions", "question"), repairs)
-    answers = _cleaned(_texts(record, "answers", "answer"), repairs, keep_lines=True)
-    problem = _content_problem(questions, answers)
-    if problem:
-        raise InputError(problem)
-    group = QAGroup(
-        id=clean_text(_label(record, "id")).text or content_id(questions, answers),
-        questions=questions,
-        answers=answers,
-        category=clean_text(_label(record, "category")).text,
-        source=clean_text(_label(record, "source")).text or _source(path, DIGEST_COLUMN in record),
+    group = cleaned_group(
+        _texts(record, "questions", "question"),
+        _texts(record, "answers", "answer"),
+        identifier=_label(record, "id"),
+        category=_label(record, "category"),
+        source=_label(record, "source"),
+        repairs=repairs,
     )
-    if problem := _label_problem(group):
-        raise InputError(problem)
-    return group
+    return _named_group(group, "" if DIGEST_COLUMN in record else path.name)
 
 
-def _source(path: Path, exported: bool) -> str:
-    """Where a group without a source comes from: the file, but for one that left a base without a source."""
-    return "" if exported else path.name
+def _named_group(group: QAGroup, source: str) -> QAGroup:
+    """Gives a group what the file left out.
 
-
-def _texts(record: Mapping[str, object], plural: str, singular: str) -> list[str]:
-    value = record.get(plural, record.get(singular))
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    if not all(isinstance(text, str) for text in values):
-        raise InputError(f"{plural!r} must be a list of strings")
-    return list(values)
+    Args:
+        group: Of one row or line.
+        source: The file, or nothing for a group that left a base without a source.
+    """
+    return replace(group, id=group.id or content_id(group.questions, group.answers), source=group.source or source)
 
 
 def _label(record: Mapping[str, object], name: str) -> str:
@@ -374,62 +358,13 @@ def _label(record: Mapping[str, object], name: str) -> str:
     return str(value)
 
 
-def _cleaned(raws: Iterable[str], repairs: Counter[str], *, keep_lines: bool = False) -> tuple[str, ...]:
-    texts: dict[str, None] = {}
-    for raw in raws:
-        cleaned = clean_text(raw, keep_lines=keep_lines)
-        repairs.update(cleaned.repairs)
-        if cleaned.text:
-            texts[cleaned.text] = None
-    return tuple(texts)
-
-
-def _content_problem(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
-    if not questions and not answers:
-        return "question and answer are empty"
-    if not questions:
-        return "question is empty"
-    if not answers:
-        return "answer is empty"
-    if not any(char.isalnum() for text in questions for char in text):
-        return "question holds no letter or digit"
-    return _length_problem("question", questions, MAX_QUESTION_CHARS) or _length_problem(
-        "answer", answers, MAX_ANSWER_CHARS
-    )
-
-
-def _label_problem(group: QAGroup) -> str:
-    labels = {"id": group.id, "category": group.category, "source": group.source}
-    problems = (_length_problem(name, (text,), MAX_QUESTION_CHARS) for name, text in labels.items())
-    return next(filter(None, problems), "")
-
-
-def _length_problem(what: str, texts: tuple[str, ...], most: int) -> str:
-    longest = max(map(len, texts))
-    return f"{what} has {longest:,} characters; shorten it to at most {most:,}" if longest > most else ""
-
-
-def content_id(questions: tuple[str, ...], answers: tuple[str, ...]) -> str:
-    """Returns an id made from a group's content."""
-    digest = blake2s("\x1f".join((*questions, "", *answers)).encode(), digest_size=5)
-    return f"qa-{digest.hexdigest()}"
+def _texts(record: Mapping[str, object], plural: str, singular: str) -> list[str]:
+    value = record.get(plural, record.get(singular))
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(text, str) for text in values):
+        raise InputError(f"{plural!r} must be a list of strings")
+    return list(values)
 
 
 def _reject(path: Path, row: TableRow, reason: str) -> Reject:
     return Reject(path.name, row.line, reason, json.dumps(row.record, ensure_ascii=False))
-
-
-def _unread_note(path: Path, what: str, names: Collection[str]) -> list[str]:
-    return [f"{path.name}: {what} not read: {one_line(', '.join(names), 200)}"] if names else []
-
-
-_REPAIR_WORDS = {
-    "nfc": "put into Unicode NFC",
-    "invisible": "freed of invisible characters",
-    "backtick": "freed of back-ticks",
-    "quote": "freed of stray quotation marks",
-}
-
-
-def _repair_notes(path: Path, repairs: Counter[str]) -> list[str]:
-    return [f"{path.name}: {count} texts were {_REPAIR_WORDS[name]}" for name, count in sorted(repairs.items())]

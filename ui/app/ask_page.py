@@ -20,6 +20,7 @@ from ui.app.session import (
     say,
     settings,
     show_outcome,
+    show_texts,
     start,
 )
 from ui.app.signing_in import asking_is_open
@@ -105,11 +106,7 @@ def _running(number: int) -> None:
         job.wait_for_news(drawn, PATIENCE_SECONDS)
     st.session_state.drawn = (turn.job, turn.job.events)
     st.caption(progress(turn))
-    texts = turn.job.texts()
-    for question, text in texts:
-        if len(texts) > 1:
-            st.markdown(f"**{label(question)}**")
-        st.html(block(text))
+    show_texts(turn.job)
     st.button(say("cancel"), key=f"cancel{number}", on_click=turn.job.cancel)
     if turn.job.over:
         st.rerun()

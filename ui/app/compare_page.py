@@ -11,7 +11,7 @@ from ui.app.example import show_example
 from ui.app.in_view import in_view
 from ui.app.login import keeper
 from ui.app.markup import block, label
-from ui.app.session import Turn, answerer, progress, say, settings, show_outcome, start
+from ui.app.session import Turn, answerer, progress, say, settings, show_outcome, show_texts, start
 from ui.app.signing_in import asking_is_open
 
 POLL_SECONDS = 1.0
@@ -75,11 +75,7 @@ def _columns(turns: list[Turn]) -> None:
 
 
 def _running(turn: Turn) -> None:
-    texts = turn.job.texts()
-    for question, text in texts:
-        if len(texts) > 1:
-            st.markdown(f"**{label(question)}**")
-        st.html(block(text))
+    show_texts(turn.job)
     st.caption(progress(turn))
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data.cleaning import content_id
 from data.errors import DobaeError, InputError
-from data.readers import ReadResult, content_id, read_groups
+from data.readers import ReadResult, read_groups
 from data.text import clean_text
 from data.types import QAGroup
 from index.editing import Edited, Editor, check_groups

@@ -193,6 +193,15 @@ def progress(turn: Turn) -> str:
     return say("working" if begun or turn.choice.generator == "extractive" else "preparing")
 
 
+def show_texts(job: Job) -> None:
+    """Draws what there is so far of an answer, a part below another."""
+    texts = job.texts()
+    for question, text in texts:
+        if len(texts) > 1:
+            st.markdown(f"**{label(question)}**")
+        st.html(block(text))
+
+
 def show_outcome(job: Job) -> bool:
     """Says why a finished job has no answer; returns whether it has one."""
     if job.cancelled:

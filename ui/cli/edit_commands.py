@@ -41,8 +41,8 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add groups from files, or one from --question and --answer."""
+    from data.cleaning import content_id
     from data.errors import InputError
-    from data.readers import content_id
     from data.types import QAGroup
 
     if bool(files) == bool(question or answer):
