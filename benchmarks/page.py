@@ -75,8 +75,7 @@ def usable(base: str, generator: str, visits: int, questions: list[str]) -> tupl
         box = page.get_by_test_id("stChatInputTextArea")
         box.wait_for(timeout=120_000)
         if generator != "extractive":
-            page.get_by_role("combobox", name="답변 방식").click()
-            page.get_by_role("option", name=generator).click()
+            page.get_by_role("radio", name=generator).click()
             page.get_by_role("combobox", name="학습된 어댑터").wait_for(timeout=120_000)
         for turn, question in enumerate(questions):
             box.fill(question)

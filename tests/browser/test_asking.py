@@ -40,8 +40,7 @@ def test_two_questions_are_answered_in_parts_and_a_marker_opens_its_example(
 
 def test_the_models_answer_is_seen_growing_and_can_be_stopped(page: "Page", server: "Server") -> None:
     page.goto(server.url())
-    page.get_by_role("combobox", name="답변 방식").click()
-    page.get_by_role("option", name="smollm2").click()
+    page.get_by_role("radio", name="smollm2").click()
     settled(page)
     # Without its adapter it writes word by word rather than whole sentences.
     page.get_by_role("combobox", name="학습된 어댑터").click()

@@ -110,12 +110,15 @@ def settings(page: str) -> Choice:
             state[name] = value
     with st.sidebar:
         st.subheader(say("settings"))
-        generator = st.selectbox(
+        # Buttons, not a list that opens: a browser takes half a second to prepare the first of those.
+        st.pills(
             say("generator"),
             ["extractive", *models()],
             format_func=lambda spec: say("extractive") if spec == "extractive" else spec,
+            required=True,
             key="generator",
         )
+        generator: str = state.generator
         quoting = generator == "extractive"
         adapter, retrieval = _SHIPPED, True
         if not quoting:
@@ -138,7 +141,9 @@ def choose(**settings: object) -> None:
 
 
 def _chosen() -> dict[str, Any]:
-    kept: dict[str, Any] = st.session_state.setdefault("chosen", {"retrieval": True, "top_k": 3})
+    kept: dict[str, Any] = st.session_state.setdefault(
+        "chosen", {"generator": "extractive", "retrieval": True, "top_k": 3}
+    )
     return kept
 
 

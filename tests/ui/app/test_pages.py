@@ -63,7 +63,7 @@ def test_the_side_panel_is_carried_over_to_other_pages_and_the_other_language(
     for module in (compare_page, session):
         monkeypatch.setattr(module, "models", lambda: ["smollm2"])
     page.run()
-    page.selectbox(key="generator").set_value("smollm2").run()
+    page.pills(key="generator").set_value("smollm2").run()
     page.selectbox(key="adapter").set_value("none").run()
     page.toggle(key="retrieval").set_value(False).run()
     page.slider(key="top_k").set_value(7).run()
@@ -71,7 +71,7 @@ def test_the_side_panel_is_carried_over_to_other_pages_and_the_other_language(
         turn_to(page, name)
     page.button(key="language").click().run()
     assert not page.exception
-    assert [page.selectbox(key=key).value for key in ("generator", "adapter")] == ["smollm2", "none"]
+    assert (page.pills(key="generator").value, page.selectbox(key="adapter").value) == ("smollm2", "none")
     assert (page.toggle(key="retrieval").value, page.slider(key="top_k").value) == (False, 7)
 
 
@@ -106,7 +106,7 @@ def test_who_waits_reads_what_for(page: AppTest, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(spec, "make_generator", lambda name, *, adapter=None: slow)
     monkeypatch.setattr(session, "models", lambda: ["smollm2"])
     page.run()
-    page.selectbox(key="generator").set_value("smollm2").run()
+    page.pills(key="generator").set_value("smollm2").run()
     for _ in range(4):  # Two at work, one that comes next, one behind it.
         page.chat_input[0].set_value("곰팡이는 무엇으로 닦나요?").run()
     said = [caption.value for caption in page.main.caption]
