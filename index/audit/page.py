@@ -8,6 +8,7 @@ import numpy as np
 
 from data.catalog import message
 from index.audit.auditing import Audit, category_counts
+from index.audit.evidence import seen_in_words
 from index.audit.findings import FEWEST_FOR_SPREAD, Finding, Reason
 from index.audit.lengths import Lengths
 from index.charts import bar_list, histogram
@@ -129,12 +130,16 @@ def _finding_table(findings: list[Finding]) -> str:
     head = head_row([message(f"audit.{key}") for key in ("group", "place", "evidence", "suggestion")])
     rows = "".join(
         f"<tr><td class='id'>{escape(f.group_id)}</td><td class='id'>{escape(f.field.partition(' #')[0])}</td>"
-        f"<td>{'<br>'.join(escape(part) for part in f.evidence.split(' | '))}</td><td>{escape(f.suggestion)}</td></tr>"
+        f"<td>{_evidence(f)}</td><td>{escape(f.suggestion)}</td></tr>"
         for f in findings[:MOST_ROWS]
     )
     rest = len(findings) - MOST_ROWS
     more = f"<p class='soft'>{escape(message('audit.more', count=f'{rest:,}'))}</p>" if rest > 0 else ""
     return f"<div class='wide'><table>{head}{rows}</table></div>{more}"
+
+
+def _evidence(finding: Finding) -> str:
+    return "<br>".join(escape(part) for part in seen_in_words(finding.evidence, message).split(" | "))
 
 
 def _near_pairs(audit: Audit) -> str:

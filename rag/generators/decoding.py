@@ -142,7 +142,7 @@ def greedy_batch(
         caches = [DynamicCache(config=model.config) for _ in prompts]
         chosen = [_choices(model, cache, list(prompt), 1)[0] for cache, prompt in zip(caches, prompts, strict=True)]
         active = list(range(len(prompts)))
-        cache, mask = _side_by_side(model, caches)
+        cache, mask = _side_by_side(model, caches, max_new_tokens)
         for step in range(1, max_new_tokens + 1):
             going = [
                 place
@@ -177,10 +177,15 @@ def keeps_everything(model: Any) -> bool:
     return _all_kept(DynamicCache(config=model.config))
 
 
-def _side_by_side(model: Any, caches: Sequence[Any]) -> tuple[Any, Any]:
+def _side_by_side(model: Any, caches: Sequence[Any], room: int) -> tuple[Any, Any]:
     """Joins caches of one prompt each into one of shape `(b, heads, n, size)`, shorter prompts padded on the left.
 
     The caches are emptied layer by layer, so that no two copies of all of them stand in memory.
+
+    Args:
+        model: Whose caches they are.
+        caches: One a prompt.
+        room: Positions that will be written at most.
 
     Returns:
         The cache, and the mask of what is no padding; shape `(b, n)`.
@@ -188,6 +193,8 @@ def _side_by_side(model: Any, caches: Sequence[Any]) -> tuple[Any, Any]:
     import torch
     from torch.nn.functional import pad
     from transformers import DynamicCache
+
+    from rag.generators.roomy_cache import RoomyLayer
 
     lengths = [cache.get_seq_length() for cache in caches]
     longest = max(lengths)
@@ -197,7 +204,7 @@ def _side_by_side(model: Any, caches: Sequence[Any]) -> tuple[Any, Any]:
             torch.cat([pad(state, (0, 0, longest - state.shape[-2], 0)) for state in states])
             for states in ([layer.keys for layer in layers], [layer.values for layer in layers])
         )
-        joined.update(keys, values, number)
+        joined.layers[number] = RoomyLayer(keys, values, room)
         for layer in layers:
             layer.keys = layer.values = None
     mask = torch.tensor([[0] * (longest - length) + [1] * length for length in lengths], device=model.device)

@@ -6,12 +6,13 @@ import streamlit as st
 
 from data.catalog import catalogue
 from data.errors import DobaeError
+from index.audit.evidence import seen_in_words
 from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import label
 from ui.app.problems import in_words
 from ui.app.runs import AuditRun, keep, latest
-from ui.app.session import engine, language, say
+from ui.app.session import engine, language, say, show_failure
 
 POLL_SECONDS = 0.5
 FINDINGS = 200
@@ -42,7 +43,7 @@ def show() -> None:
     if run.stopped:
         st.info(say("data_stopped"))
     elif run.failed:
-        st.error(label(in_words(run.error, say)))
+        show_failure(run)
     else:
         _report(run.result())
 
@@ -102,7 +103,7 @@ def _findings(report: Report) -> None:
         {
             say("group"): [finding["group_id"] for finding in shown[:FINDINGS]],
             say("kb_why"): [_reason(finding["reason"]) for finding in shown[:FINDINGS]],
-            say("data_evidence"): [finding["evidence"] for finding in shown[:FINDINGS]],
+            say("data_evidence"): [seen_in_words(finding["evidence"], say) for finding in shown[:FINDINGS]],
         },
         hide_index=True,
     )

@@ -13,7 +13,7 @@ from ui.app.login import keeper
 from ui.app.markup import label
 from ui.app.problems import in_words
 from ui.app.runs import EvaluationRun, keep, latest, runs_folder
-from ui.app.session import language, say
+from ui.app.session import language, say, show_failure
 
 if TYPE_CHECKING:
     from rag.evaluation.statistics import Interval
@@ -84,7 +84,7 @@ def _start() -> None:
         if run.stopped:
             st.info(say("evaluation_stopped"))
         elif run.failed:
-            st.error(label(in_words(run.error, say)))
+            show_failure(run)
         else:
             st.success(say("evaluation_ended", name=label(run.folder.name)))
 
@@ -132,12 +132,12 @@ def _report(report: Report) -> None:
     st.vega_lite_chart(plots.bars(asked, count, protocol_name))
 
 
-def _intervals(rows: list[dict[str, Any]], value: str, name: str, colour: str) -> None:
+def _intervals(rows: list[dict[str, Any]], value: str, name: str, colour: str, *, zero: bool = False) -> None:
     from rag.evaluation.statistics import LEAST_CLUSTERS
 
     if any(row["low"] is None for row in rows):
         st.caption(say("evaluation.few_groups", least=LEAST_CLUSTERS))
-    st.vega_lite_chart(plots.intervals(rows, value, name, colour))
+    st.vega_lite_chart(plots.intervals(rows, value, name, colour, zero=zero))
 
 
 def _coverage(report: Report) -> None:
@@ -186,7 +186,7 @@ def _comparison(before: Report, after: Report, compared: str) -> None:
         for change in shown
     ]
     st.caption(label(compared))
-    _intervals(rows, value, protocol_name, arm_name)
+    _intervals(rows, value, protocol_name, arm_name, zero=True)
     st.dataframe(
         {
             arm_name: [change.arm for change in shown],

@@ -101,8 +101,16 @@ def binned(values: Sequence[float], value: str, count: str, *, step: float) -> S
     }
 
 
-def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
-    """Returns points with their intervals; each row also has "low" and "high"."""
+def intervals(rows: Rows, value: str, name: str, colour: str, *, zero: bool = False) -> Spec:
+    """Returns points with their intervals.
+
+    Args:
+        rows: One a point; each also has "low" and "high".
+        value: Field of the point.
+        name: Field that names its line.
+        colour: Field that gives the colour; points of one name lie one below another.
+        zero: Draw a line where nothing has changed.
+    """
     place = {
         "y": {"field": name, "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}},
         "yOffset": {"field": colour},
@@ -114,10 +122,16 @@ def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
     point = {"x": {"field": value, "type": "quantitative", "scale": {"zero": False}}}
     groups = len({row[name] for row in rows})
     of_each = len({row[colour] for row in rows})
+    unchanged: Spec = {
+        "data": {"values": [{}]},
+        "mark": {"type": "rule", "strokeDash": [4, 4], "opacity": 0.6, "color": COLOURS[7], "aria": False},
+        "encoding": {"x": {"datum": 0}},
+    }
     return {
         **SIZES,
         "data": {"values": list(rows)},
         "layer": [
+            *([unchanged] if zero else []),
             {"mark": {"type": "rule", "size": 2, "aria": False}, "encoding": {**place, **line}},
             {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {**place, **point}},
         ],
@@ -125,14 +139,22 @@ def intervals(rows: Rows, value: str, name: str, colour: str) -> Spec:
     }
 
 
-def lines(rows: Rows, x: str, y: str, colour: str) -> Spec:
-    """Returns one line for each colour."""
+def lines(rows: Rows, x: str, y: str, colour: str, *, least_step: float = 0.0) -> Spec:
+    """Returns one line for each colour.
+
+    Args:
+        rows: One a point.
+        x: Field to the right.
+        y: Field upwards.
+        colour: Field that gives the line.
+        least_step: Between two numbers below the axis: 1 for what is counted.
+    """
     return {
         **SIZES,
         "data": {"values": list(rows)},
         "mark": {"type": "line", "point": len(rows) < 60},
         "encoding": {
-            "x": {"field": x, "type": "quantitative"},
+            "x": {"field": x, "type": "quantitative", "axis": {"tickMinStep": least_step}},
             "y": {"field": y, "type": "quantitative", "scale": {"zero": False}},
             "color": {"field": colour, "scale": {"range": list(COLOURS)}, "legend": LEGEND},
             "tooltip": [{"field": x}, {"field": y, "format": ".3f"}, {"field": colour}],

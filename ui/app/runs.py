@@ -57,17 +57,18 @@ class Command:
     Attributes:
         kind: Of its work; of each kind one is at work at a time.
         folder: Its run's folder.
+        log: File in it with all that it says.
         stopped: Whether somebody stopped it.
     """
 
     kind: ClassVar[str] = "command"
 
     def __init__(self, module: str, arguments: list[str], folder: Path) -> None:
-        """Starts it; what it says goes to a file in the folder."""
+        """Starts it."""
         self.folder = folder
         self.stopped = False
-        self._log = folder / "page.log"
-        with self._log.open("wb") as log:
+        self.log = folder / "page.log"
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command; the page gives names of presets only
                 [sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
@@ -110,7 +111,7 @@ class Command:
 
     def _lines(self) -> list[str]:
         with suppress(OSError):
-            return [line for line in self._log.read_text("utf-8", "replace").split("\n") if line.strip()]
+            return [line for line in self.log.read_text("utf-8", "replace").split("\n") if line.strip()]
         return []
 
 

@@ -23,7 +23,7 @@ from ui.app.markup import block, label
 from ui.app.once import Once
 from ui.app.passphrase import Gate, passphrase_file
 from ui.app.problems import in_words
-from ui.app.runs import adapters
+from ui.app.runs import Command, adapters
 from ui.app.signing_in import keepers, standing
 
 # A select box shows None as nothing chosen.
@@ -110,7 +110,7 @@ def settings(page: str) -> Choice:
             state[name] = value
     with st.sidebar:
         st.subheader(say("settings"))
-        # Buttons, not a list that opens: a browser takes half a second to prepare the first of those.
+        # Buttons, not a list that opens: a browser is slow to prepare the first of those (docs/results.md).
         st.pills(
             say("generator"),
             ["extractive", *models()],
@@ -218,3 +218,9 @@ def show_outcome(job: Job) -> bool:
     elif job.error is not None:
         st.error(say("broken"))
     return job.answer is not None
+
+
+def show_failure(run: Command) -> None:
+    """Says why a run beside the page failed, and where all that it said lies."""
+    st.error(label(in_words(run.error, say)))
+    st.caption(label(say("run_log", path=run.log)))

@@ -13,7 +13,7 @@ from ui.app.login import keeper
 from ui.app.markup import block, label
 from ui.app.problems import in_words
 from ui.app.runs import TrainingRun, adapters, keep, latest
-from ui.app.session import choose, language, say
+from ui.app.session import choose, language, say, show_failure
 
 BUDGET_GIB = 15.0
 """What a T4 leaves a process."""
@@ -142,7 +142,7 @@ def _loss(run: TrainingRun) -> None:
         if key in entry
     ]
     if rows:
-        st.vega_lite_chart(plots.lines(rows, step, loss, of))
+        st.vega_lite_chart(plots.lines(rows, step, loss, of, least_step=1))
 
 
 def _outcome(run: TrainingRun) -> None:
@@ -150,7 +150,7 @@ def _outcome(run: TrainingRun) -> None:
     if run.stopped:
         st.info(say("training_stopped"))
     elif run.failed:
-        st.error(label(in_words(run.error, say)))
+        show_failure(run)
     else:
         st.success(say("training_ended"))
         st.html(block(str(run.adapter)))

@@ -75,6 +75,29 @@ def test_an_audit_shows_what_the_base_holds(
     assert entered.dataframe, "what was found is found again"
 
 
+class _Broken(runs.AuditRun):
+    """An audit that a mistake of the program ended."""
+
+    done, failed, stopped, error = True, True, False, ""
+
+    def __init__(self, groups: bytes, encoder: str) -> None:
+        self.folder = runs.new_folder("audit")
+        self.log = self.folder / "page.log"
+
+
+def test_a_run_that_broke_says_where_its_words_lie(
+    entered: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data_page, "AuditRun", _Broken)
+    monkeypatch.setenv("DOBAE_RUNS", str(tmp_path))
+    turn_to(entered, "data")
+    entered.button(key="audit_start").click().run()
+    assert len(entered.error) == 1
+    (folder,) = tmp_path.iterdir()
+    (said,) = (caption.value for caption in entered.main.caption if "page" in caption.value)
+    assert str(folder / "page.log") in said.replace("\\", "")
+
+
 def test_a_run_outlives_the_visit_that_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "_LATEST", {})
     assert runs.latest(runs.Command) is None
@@ -161,8 +184,8 @@ def test_losses_are_read_as_the_run_says_them(tmp_path: Path, monkeypatch: pytes
     said = "step 1/2: loss 0.9671, learning rate 0\nsomething else\nstep 2/2: held-out loss 0.25\n"
 
     def begun(self: runs.Command, module: str, arguments: list[str], folder: Path) -> None:
-        self.folder, self._log = folder, folder / "page.log"
-        self._log.write_text(said)
+        self.folder, self.log = folder, folder / "page.log"
+        self.log.write_text(said)
 
     monkeypatch.setattr(runs.Command, "__init__", begun)
     assert runs.TrainingRun("tiny", 8).losses() == [{"step": 1, "loss": 0.9671}, {"step": 2, "eval_loss": 0.25}]
