@@ -1,7 +1,7 @@
 """A cache layer with room for what is still to be written.
 
-transformers' own growing layer makes both of its tensors anew for every token. Beside a small model that copying takes as
-long as the model, once several long prompts stand side by side.
+transformers' own growing layer makes both of its tensors anew for every token. Beside a small model that copying takes
+as long as the model, once several long prompts stand side by side.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self._rooms = [pad(states, (0, 0, 0, room)) for states in (keys, values)]
         self._show(keys.shape[-2])
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    def update(self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any) -> tuple[Tensor, Tensor]:
         """Writes new positions behind the others, and returns all of them."""
         begin = self.keys.shape[-2]
         end = begin + key_states.shape[-2]
