@@ -67,7 +67,7 @@ def _report(report: Report) -> None:
     categories = [
         {say("category"): name or say("none"), count: number} for name, number in report["categories"].items()
     ]
-    st.vega_lite_chart(plots.bars(categories, count, say("category")))
+    st.vega_lite_chart(plots.bars(categories, count, say("category"), least_step=1))
     st.subheader(say("data_lengths"))
     columns = st.columns(2)
     characters = [item for item in report["lengths"] if item["unit"] == "characters"]
@@ -91,7 +91,7 @@ def _findings(report: Report) -> None:
         return
     count = say("data_count")
     reasons = [{say("kb_why"): _reason(name), count: number} for name, number in report["reasons"].items()]
-    st.vega_lite_chart(plots.bars(reasons, count, say("kb_why")))
+    st.vega_lite_chart(plots.bars(reasons, count, say("kb_why"), least_step=1))
     wanted = st.selectbox(
         say("kb_why"),
         [None, *report["reasons"]],

@@ -129,7 +129,7 @@ def _report(report: Report) -> None:
     st.subheader(say("evaluation_asked"))
     count = say("data_count")
     asked = [{protocol_name: say(f"protocol.{name}"), count: number} for name, number in questions.items()]
-    st.vega_lite_chart(plots.bars(asked, count, protocol_name))
+    st.vega_lite_chart(plots.bars(asked, count, protocol_name, least_step=1))
 
 
 def _intervals(rows: list[dict[str, Any]], value: str, name: str, colour: str, *, zero: bool = False) -> None:

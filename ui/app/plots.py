@@ -20,7 +20,9 @@ COLOURS = (
 LIMIT = "#dc3545"
 
 
-def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit: int = 0) -> Spec:
+def bars(
+    rows: Rows, value: str, name: str, *, colour: str | None = None, limit: int = 0, least_step: float = 0.0
+) -> Spec:
     """Returns horizontal bars in the rows' order.
 
     Args:
@@ -29,10 +31,11 @@ def bars(rows: Rows, value: str, name: str, *, colour: str | None = None, limit:
         name: Field that names the bar.
         colour: Field that gives the colour; bars of one name then lie one behind another.
         limit: Characters of a name shown; 0 for all.
+        least_step: Between two numbers below the axis: 1 for what is counted.
     """
     encoding: Spec = {
         "y": {"field": name, "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": limit or 260}},
-        "x": {"field": value, "type": "quantitative", "title": value},
+        "x": {"field": value, "type": "quantitative", "title": value, "axis": {"tickMinStep": least_step}},
         "tooltip": [{"field": field} for field in (name, colour, value) if field],
     }
     if colour:
