@@ -30,25 +30,28 @@ _SEEN: tuple[tuple[str, str], ...] = (
     (r'lone letter "(?P<text>.*)" inside a word', "lone_letter"),
     (r'cut off after "(?P<text>.*)"', "cut_off"),
 )
-_PATTERNS = tuple((re.compile(pattern), key) for pattern, key in _SEEN)
+_PATTERNS = tuple((re.compile(pattern, re.DOTALL), key) for pattern, key in _SEEN)
+_NEXT = re.compile("; (?=not in|invisible|back-tick|dangling|editing|a model|markup|lone|cut off)")
+"""Between two leftovers of one cell; what they quote may hold a semicolon, too."""
 
 
 def seen_in_words(evidence: str, say: Say) -> str:
     """Returns the evidence of a finding of `index.audit`; what is not known here stays as it is.
 
     Args:
-        evidence: What was seen, then the texts concerned, parted by " | ".
+        evidence: What was seen, then the texts concerned, parted by " | ". A leftover that holds such a bar stays as
+            it is.
         say: As `data.catalog.message`.
     """
     what, bar, quoted = evidence.partition(" | ")
-    return f"{_whole(what, say) or '; '.join(_whole(each, say) or each for each in what.split('; '))}{bar}{quoted}"
+    return "; ".join(_said(each, say) for each in _NEXT.split(what)) + bar + quoted
 
 
-def _whole(what: str, say: Say) -> str:
+def _said(what: str, say: Say) -> str:
     for pattern, key in _PATTERNS:
         if found := pattern.fullmatch(what):
             return say(f"seen.{key}", **found.groupdict())
-    return ""
+    return what
 
 
 def known_keys() -> set[str]:

@@ -36,8 +36,8 @@ class SourceSettings:
         foreign: File with the questions of other fields, laid out like `questions`.
         unseen: How unseen questions are made: "split" removes all held-out groups from the base and asks those;
             "leave_one_out" asks every group that no arm was trained on, with only it and its near-duplicates removed.
-        held_out: Share of the groups in neither the base nor the training data of the unseen protocol, in (0, 1);
-            `dobae train` splits by the same rule.
+        held_out: Share of the groups that are in neither the base nor the training data, in (0, 1): those of the unseen
+            protocol by "split", and of the unanswerable one without `questions`; `dobae train` splits by the same rule.
         split_seed: Seed of that split.
         encoder: Encoder of the knowledge base.
     """

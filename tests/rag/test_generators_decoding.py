@@ -179,3 +179,15 @@ def test_only_caches_that_keep_every_position_may_be_joined(tiny_model: Any) -> 
 
     assert keeps_everything(tiny_model)
     assert not keeps_everything(SimpleNamespace(config=Gemma3TextConfig(num_hidden_layers=6)))
+
+
+def test_a_cache_without_room_says_so() -> None:
+    import torch
+
+    from rag.generators.roomy_cache import RoomyLayer
+
+    layer = RoomyLayer(torch.zeros(2, 1, 3, 4), torch.zeros(2, 1, 3, 4), 1)
+    keys, _ = layer.update(torch.ones(2, 1, 1, 4), torch.ones(2, 1, 1, 4))
+    assert keys[:, 0, :, 0].tolist() == [[0, 0, 0, 1]] * 2
+    with pytest.raises(ValueError, match="room for 4 positions"):
+        layer.update(torch.ones(2, 1, 1, 4), torch.ones(2, 1, 1, 4))
