@@ -198,7 +198,6 @@ def _dacon_rows(
 ) -> tuple[list[_Located], list[Reject]]:
     located: list[_Located] = []
     rejects: list[Reject] = []
-    category, source, identifier = (_named(names, wanted) for wanted in (CATEGORY_COLUMNS, SOURCE_COLUMNS, ID_COLUMNS))
     for row in rows:
         if row.problem:
             rejects.append(_reject(path, row, row.problem))
@@ -210,20 +209,27 @@ def _dacon_rows(
         if exported:
             row = replace(row, cells={name: restored(cell) for name, cell in row.cells.items()})
         try:
-            group = cleaned_group(
-                map(row.cell, question_columns),
-                map(row.cell, answer_columns),
-                identifier=row.cell(identifier),
-                category=row.cell(category),
-                source=row.cell(source),
-                repairs=repairs,
-            )
+            group = _group_of_row(row, question_columns, answer_columns, names, repairs)
         except InputError as error:
             rejects.append(_reject(path, row, str(error)))
             continue
         group = _named_group(group, "" if exported else path.name)
         located.append(_Located(group, str(path), row.line))
     return located, rejects
+
+
+def _group_of_row(
+    row: TableRow, questions: Iterable[str], answers: Iterable[str], names: Mapping[str, str], repairs: Counter[str]
+) -> QAGroup:
+    """Makes a group of the named columns of a row, as `cleaned_group` does."""
+    return cleaned_group(
+        map(row.cell, questions),
+        map(row.cell, answers),
+        identifier=row.cell(_named(names, ID_COLUMNS)),
+        category=row.cell(_named(names, CATEGORY_COLUMNS)),
+        source=row.cell(_named(names, SOURCE_COLUMNS)),
+        repairs=repairs,
+    )
 
 
 def _plain_rows(
@@ -236,7 +242,6 @@ def _plain_rows(
 ) -> tuple[list[_Located], list[Reject], int]:
     """Reads one pair a row; rows of one question become one group, and so do questions with the very same answers."""
     rejects: list[Reject] = []
-    category, source, identifier = (_named(names, wanted) for wanted in (CATEGORY_COLUMNS, SOURCE_COLUMNS, ID_COLUMNS))
     pairs: dict[str, _Located] = {}
     count = 0
     for row in rows:
@@ -244,14 +249,7 @@ def _plain_rows(
             rejects.append(_reject(path, row, row.problem))
             continue
         try:
-            group = cleaned_group(
-                [row.cell(question_column)],
-                [row.cell(answer_column)],
-                identifier=row.cell(identifier),
-                category=row.cell(category),
-                source=row.cell(source),
-                repairs=repairs,
-            )
+            group = _group_of_row(row, [question_column], [answer_column], names, repairs)
         except InputError as error:
             rejects.append(_reject(path, row, str(error)))
             continue

@@ -18,6 +18,8 @@ COLOURS = (
     *("#332288", "#882255", "#999933", "#44aa99", "#661100"),
 )
 LIMIT = "#dc3545"
+ONCE: Spec = {"values": [{}]}
+"""A mark is drawn for every row of its data."""
 
 
 def bars(
@@ -51,18 +53,21 @@ def bars(
     }
 
 
+def _upright(at: float, **look: Any) -> Spec:
+    return {
+        "data": ONCE,
+        "mark": {"type": "rule", "aria": False, **look},
+        "encoding": {"x": {"datum": at}},
+    }
+
+
 def with_limit(spec: Spec, at: float, text: str) -> Spec:
     """Returns horizontal bars with a line that they should not reach beyond."""
     plot = {key: value for key, value in spec.items() if key not in (*SIZES, "height", "data")}
     # Told in words below every such plot; a screen reader would meet a line without a name.
-    once: Spec = {"values": [{}]}  # A mark is drawn for every row of its data.
-    line = {
-        "data": once,
-        "mark": {"type": "rule", "color": LIMIT, "size": 2, "aria": False},
-        "encoding": {"x": {"datum": at}},
-    }
+    line = _upright(at, color=LIMIT, size=2)
     words = {
-        "data": once,
+        "data": ONCE,
         "mark": {"type": "text", "align": "right", "dx": -6, "color": LIMIT, "text": text, "aria": False},
         "encoding": {"x": {"datum": at}, "y": {"value": -8}},
     }
@@ -125,11 +130,7 @@ def intervals(rows: Rows, value: str, name: str, colour: str, *, zero: bool = Fa
     point = {"x": {"field": value, "type": "quantitative", "scale": {"zero": False}}}
     groups = len({row[name] for row in rows})
     of_each = len({row[colour] for row in rows})
-    unchanged: Spec = {
-        "data": {"values": [{}]},
-        "mark": {"type": "rule", "strokeDash": [4, 4], "opacity": 0.6, "color": COLOURS[7], "aria": False},
-        "encoding": {"x": {"datum": 0}},
-    }
+    unchanged = _upright(0, color=COLOURS[7], opacity=0.6, strokeDash=[4, 4])
     return {
         **SIZES,
         "data": {"values": list(rows)},
