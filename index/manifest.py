@@ -19,7 +19,7 @@ from index.fusion import FusionWeights
 from index.places import FILE_NAME as PLACES_FILE
 
 FILE_NAME = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Manifest:
         index: Kind of the vector index.
         index_because: Why this kind was chosen.
         weights: Fusion weights.
+        space: Digest of the question space that the weights are for; empty for the encoder's own cosines.
         calibration: When an answer is refused, and when it is called uncertain.
         files: Derived files by path relative to the knowledge base.
         created: Time of building, ISO 8601 with zone.
@@ -66,14 +67,15 @@ class Manifest:
     index: str
     index_because: str
     weights: FusionWeights
+    space: str
     calibration: Calibration
     files: dict[str, FileRecord] = field(default_factory=dict)
     created: str = ""
     format: int = FORMAT
 
     def searching(self) -> list[Any]:
-        """Returns what decides how the base is searched, as JSON values: analyser, weights and thresholds."""
-        return [self.tokenizer, asdict(self.weights), asdict(self.calibration)]
+        """Returns what decides how the base is searched, as JSON values: analyser, space, weights and thresholds."""
+        return [self.tokenizer, self.space, asdict(self.weights), asdict(self.calibration)]
 
     def write(self, base: Path) -> None:
         """Writes the manifest into a knowledge base, whole or not at all, with a digest of itself."""

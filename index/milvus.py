@@ -170,13 +170,9 @@ class MilvusIndex(VectorIndex):
             near = self._nearest(query, wanted, f"row {word} {named.tolist()}")
         return _first(near, wanted)
 
-    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
-        """Returns the cosine of one query and each row at `positions`; shape `(len(positions),)`."""
-        return cosines_of(self._read(positions), query)
-
     def vectors(self) -> Vectors:
         """Returns all rows; shape `(size, dim)`."""
-        return self._read(np.arange(self.size))
+        return self.rows(np.arange(self.size))
 
     def save(self, folder: Path) -> None:
         """Writes the name of the collection into a folder of derived files."""
@@ -213,7 +209,7 @@ class MilvusIndex(VectorIndex):
         Raises:
             ValueError: They are others.
         """
-        parts = (self._read(np.arange(start, end)) for start, end in _parts(self.size, _READ_AT_ONCE))
+        parts = (self.rows(np.arange(start, end)) for start, end in _parts(self.size, _READ_AT_ONCE))
         if _digest(parts) != self.record.digest:
             raise ValueError(f"the vectors in {self.record.collection} do not match their digest")
 
@@ -259,7 +255,8 @@ class MilvusIndex(VectorIndex):
         order = np.lexsort((positions, -cosines))
         return Neighbours(positions[order], cosines[order])
 
-    def _read(self, positions: Positions) -> Vectors:
+    def rows(self, positions: Positions) -> Vectors:
+        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
         rows = np.empty((len(positions), self.dim), dtype=np.float32)
         for start, end in _parts(len(positions), _READ_AT_ONCE):
             wanted = positions[start:end].tolist()

@@ -17,7 +17,7 @@ from index.group_words import answer_ngrams, group_heads
 from index.history import StoredGroup
 from index.korean import KoreanAnalyzer, spelling_ngrams
 from index.lexical import LexicalIndex, Postings, Scores, WordIndexes, normalised, weights
-from index.vectors import Neighbours, Positions, VectorIndex, cosines_of
+from index.vectors import Neighbours, Positions, VectorIndex
 
 Mask = npt.NDArray[np.bool_]
 
@@ -125,13 +125,13 @@ class LayeredVectors:
         order = np.argsort(-cosines, kind="stable")[:limit]
         return Neighbours(positions[order], cosines[order])
 
-    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
-        """Returns the cosine of one query and each row at `positions`."""
-        cosines = np.empty(len(positions), dtype=np.float32)
+    def rows(self, positions: Positions) -> Vectors:
+        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
+        rows = np.empty((len(positions), self.dim), dtype=np.float32)
         added = positions >= self.base.size
-        cosines[~added] = self.base.cosines(query, positions[~added])
-        cosines[added] = cosines_of(self.added[positions[added] - self.base.size], query)
-        return cosines
+        rows[~added] = self.base.rows(positions[~added])
+        rows[added] = self.added[positions[added] - self.base.size]
+        return rows
 
 
 class LayeredLexical:

@@ -1,8 +1,8 @@
 """What is read in a question: its words in four forms, and the written words behind everyday speech.
 
 "장판 깔면 조은 점이 머임" asks for what questions and answers call 장점, a word that no n-gram of it holds and that a
-small encoder does not hear in it. A lexicon (`index/resources/everyday_words.txt`) names the written word. For the
-lexical side it is added to what was typed; for the encoder it takes the place of spellings that can mean nothing else.
+small encoder does not hear in it. A lexicon (`index/resources/everyday_words.txt`) names the written word. It is added
+to what was typed; for the encoder it takes the place of spellings that can mean nothing else.
 """
 
 import re
@@ -49,24 +49,31 @@ def written_words(text: str) -> list[str]:
 
 
 def as_written(text: str) -> str:
-    """Returns a question with the written word in place of everyday spellings that can mean nothing else.
+    """Returns a question as the encoder reads it: everyday spellings as, or followed by, the written words.
 
-    The ending after the spelling goes with it: "별로인 점은요?" becomes "단점?". Other texts come back as they are.
+    The written word takes the place of spellings that can mean nothing else, and of the ending after them: "별로인
+    점은요?" becomes "단점?". Behind the question stand the written words of other spellings, where it does not hold
+    them: "마루 왜 좋아?" becomes "마루 왜 좋아? 장점". Other texts come back as they are.
     """
     lexicon = _lexicon()
     sounds = [(jamo, place) for place, char in enumerate(text) for jamo in as_it_sounds(char)]
     result, done = "", 0
+    further: list[str] = []
     for match in lexicon.spelling.finditer("".join(jamo for jamo, _ in sounds)):
         start, end = sounds[match.start()][1], sounds[match.end() - 1][1] + 1
         inside = match.start() > 0 and sounds[match.start() - 1][1] == start
-        if match[0] not in lexicon.replacing or inside or start < done:
+        if match[0] not in lexicon.replacing:
+            further += lexicon.words[match[0]]
+            continue
+        if inside or start < done:
             continue
         while end < len(text) and text[end].isalnum():
             end += 1
         space = " " if text[done:start] and not text[start - 1].isspace() else ""
         result += text[done:start] + space + lexicon.words[match[0]][0]
         done = end
-    return result + text[done:]
+    result += text[done:]
+    return " ".join([result, *(word for word in dict.fromkeys(further) if word not in result)])
 
 
 class _Lexicon(NamedTuple):

@@ -12,6 +12,7 @@ from index.knowledge_base import KnowledgeBase
 from index.korean import korean_analyzer
 from index.live import LiveKnowledgeBase
 from index.query_words import as_written, query_words
+from index.question_space import space_of
 
 DEFAULT_TOP_K = 3
 
@@ -25,12 +26,14 @@ class RetrieverSettings:
         example: Which of a group's answers is shown.
         lexical: Fuse the lexical signals with the cosine; without, the encoder ranks alone.
         weights: Fusion weights in place of the base's own.
+        space: Rank by cosines in the encoder's question space, where it has one; without, by the encoder's own.
     """
 
     top_k: int = DEFAULT_TOP_K
     example: ExampleChoice = "medoid"
     lexical: bool = True
     weights: FusionWeights | None = None
+    space: bool = True
 
 
 class Retriever:
@@ -102,6 +105,7 @@ class Retriever:
             self.settings.weights or base.manifest.weights,
             top_k or self.settings.top_k,
             base.keys,
+            space_of(base.manifest.fingerprint) if self.settings.space else None,
         )
         return self.hits_of_rows(base, ranked)
 
@@ -115,6 +119,7 @@ class Retriever:
                 answer=example_answer(stored.group.answers, stored.medoid, self.settings.example),
                 score=max(-1.0, min(1.0, float(cosine))),
                 rank=rank,
+                fused=None if ranked.fused is None else float(ranked.fused[rank - 1]),
             )
             for rank, ((stored, wording), cosine) in enumerate(zip(found, ranked.cosines, strict=True), 1)
         ]

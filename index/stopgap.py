@@ -11,12 +11,13 @@ from index.building import open_to_mend
 from index.calibration import calibrate, foreign_questions
 from index.encoders.base import Encoder
 from index.encoders.cache import CACHE_FILE, EmbeddingCache
-from index.fusion import FusionWeights
+from index.fusion import default_weights
 from index.knowledge_base import KnowledgeBase
 from index.korean import korean_analyzer
 from index.lexical import LexicalIndex, WordIndexes
 from index.manifest import Manifest
 from index.overlay import Overlay
+from index.question_space import space_of
 from index.segment import Segment
 from index.vectors import VectorIndex
 
@@ -37,6 +38,7 @@ def open_stopgap(path: Path, encoder: Encoder) -> KnowledgeBase:
         [(number, wording) for number, each in enumerate(stored) for wording in range(len(each.group.questions))],
         dtype=np.int64,
     )
+    space = space_of(encoder.fingerprint)
     manifest = Manifest(
         base=state.base,
         revision=state.revision,
@@ -50,7 +52,8 @@ def open_stopgap(path: Path, encoder: Encoder) -> KnowledgeBase:
         folder="",
         index="exact",
         index_because="the derived files are being made again",
-        weights=FusionWeights(),
+        weights=default_weights(space),
+        space=space.digest if space else "",
         calibration=calibrate(own, rows[:, 0], strangers),
     )
     of_rows, of_groups = LexicalIndex.build([[]] * len(questions)), LexicalIndex.build([[]] * len(stored))

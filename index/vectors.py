@@ -44,8 +44,8 @@ class RowSearch(Protocol):
         """Finds the rows nearest to one query."""
         ...
 
-    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
-        """Returns the cosine of one query and each row at `positions`."""
+    def rows(self, positions: Positions) -> Vectors:
+        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
         ...
 
 
@@ -83,8 +83,8 @@ class VectorIndex(ABC):
         """
 
     @abstractmethod
-    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
-        """Returns the cosine of one query and each row at `positions`; shape `(len(positions),)`."""
+    def rows(self, positions: Positions) -> Vectors:
+        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
 
     @abstractmethod
     def vectors(self) -> Vectors:
@@ -145,9 +145,10 @@ class FlatIndex(VectorIndex):
         found = positions[0] >= 0
         return Neighbours(positions[0][found], cosines[0][found])
 
-    def cosines(self, query: Vectors, positions: Positions) -> Vectors:
-        """Returns the cosine of one query and each row at `positions`; shape `(len(positions),)`."""
-        return cosines_of(self._flat.reconstruct_batch(positions), query)
+    def rows(self, positions: Positions) -> Vectors:
+        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
+        found: Vectors = self._flat.reconstruct_batch(positions)
+        return found
 
     def vectors(self) -> Vectors:
         """Returns all rows; shape `(size, dim)`."""

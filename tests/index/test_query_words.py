@@ -1,4 +1,4 @@
-"""What everyday speech stands for is added for the lexical side, and nothing typed is lost."""
+"""What everyday speech stands for is added to what was typed, and nothing else is lost."""
 
 import pytest
 
@@ -31,12 +31,15 @@ def test_everyday_spellings_are_read_as_the_written_word(typed: str, written: li
         ("세라믹타일 별로인점은요?", "세라믹타일 단점?"),
         ("합지쓰면 머가 안조아", "합지쓰면 단점"),
         ("롱브릭타일안좋은점 알랴줘", "롱브릭타일 단점 알랴줘"),
-        ("합지랑 실크랑 뭐가 좋아요?", "합지랑 실크랑 뭐가 좋아요?"),
+        ("합지랑 실크랑 뭐가 좋아요?", "합지랑 실크랑 뭐가 좋아요? 장점"),
+        ("벽지가 왜 이럼? 원인이 머임", "벽지가 왜 이럼? 원인이 머임 이유"),
         ("실크벽지의 장점은 무엇인가요?", "실크벽지의 장점은 무엇인가요?"),
         ("", ""),
     ],
 )
-def test_the_encoder_reads_the_written_word_only_where_nothing_else_can_be_meant(typed: str, written: str) -> None:
+def test_the_encoder_reads_the_written_word_instead_only_where_nothing_else_can_be_meant(
+    typed: str, written: str
+) -> None:
     assert as_written(typed) == written
 
 

@@ -87,7 +87,7 @@ class TestEveryIndex:
         for query in vectors[::300]:
             assert again.search(query, 10).positions.tolist() == index.search(query, 10).positions.tolist()
         np.testing.assert_array_equal(again.vectors(), vectors)
-        np.testing.assert_allclose(again.cosines(vectors[3], np.array([3, 9])), vectors[[3, 9]] @ vectors[3], atol=1e-6)
+        np.testing.assert_array_equal(again.rows(np.array([3, 9])), vectors[[3, 9]])
 
     def test_files_that_do_not_fit_are_refused(self, vectors: Vectors, name: str, tmp_path: Path) -> None:
         MAKERS[name](vectors).save(tmp_path)
