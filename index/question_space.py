@@ -64,11 +64,17 @@ class QuestionSpace:
         return unit
 
     def cosines(self, rows: Vectors, query: Vectors) -> Vectors:
-        """Returns the cosine of a query, shape `(dim,)`, and each row in the space; shape `(len(rows),)`.
+        """Returns the cosine of a unit query, shape `(dim,)`, and each unit row in the space; shape `(len(rows),)`.
 
-        Summed in float64, as `index.vectors.cosines_of`.
+        Summed in float64, as `index.vectors.cosines_of`. The rows are not projected, which would take ten times as
+        long: their products with the query, the centre and the directions say all that is needed.
         """
-        cosines: Vectors = (self.project(rows) @ self.project(query)).astype(np.float32)
+        centre, axes = self.centre.astype(np.float64), self.directions.astype(np.float64)
+        asked = self.project(query)
+        products = rows.astype(np.float64) @ np.vstack([asked, centre, axes]).T
+        left_out = products[:, 2:] - axes @ centre
+        squared = 1 - 2 * products[:, 1] + centre @ centre - (left_out * left_out).sum(axis=1)
+        cosines: Vectors = ((products[:, 0] - asked @ centre) / np.sqrt(np.maximum(squared, 1e-18))).astype(np.float32)
         return cosines
 
     @property
