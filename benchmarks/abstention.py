@@ -4,7 +4,7 @@
     python benchmarks/abstention.py ../shared/dacon/train.csv           # index 질문_1, ask 질문_2, also joined
     python benchmarks/abstention.py qa.csv --foreign questions.txt      # questions of another field, one a line
 
-The abstention score is the best cosine among a question's hits. Real questions of the starter base are the held-out
+The abstention score is the largest cosine of any stored question. Real questions of the starter base are the held-out
 paraphrases, asked of the whole base; any other file indexes its first wording and asks the second. Thresholds are
 those the base calibrated when it was built; nothing asked here took part in that.
 """
@@ -32,7 +32,7 @@ from common import (
 )
 
 from data.queries import read_questions
-from data.types import Hit, QAGroup
+from data.types import QAGroup, nearest_cosine
 from index.building import build_knowledge_base
 from index.calibration import foreign_questions
 from index.encoders.base import EncoderSettings, make_encoder
@@ -64,14 +64,9 @@ def joined_pairs(groups: Sequence[QAGroup], wanted: int, seed: int) -> list[Comp
     ]
 
 
-def best_cosine(hits: Sequence[Hit]) -> float:
-    """The abstention score; -1 without hits."""
-    return max((hit.score for hit in hits), default=-1.0)
-
-
 def scores(retriever: Retriever, questions: Sequence[str]) -> Floats:
     """Abstention score of each question, asked whole."""
-    return np.array([best_cosine(hits) for hits in retriever.search_many(questions)])
+    return np.array([nearest_cosine(hits) for hits in retriever.search_many(questions)])
 
 
 def separation(retriever: Retriever, real: Floats, others: dict[str, Floats]) -> list[dict[str, Any]]:
@@ -106,7 +101,7 @@ def compounds(retriever: Retriever, asked: Sequence[Compound]) -> dict[str, Any]
         "refused parts": float(
             np.mean(
                 [
-                    best_cosine(part.hits) < retriever.base.manifest.calibration.refuse_below
+                    nearest_cosine(part.hits) < retriever.base.manifest.calibration.refuse_below
                     for result in split
                     for part in result.parts
                 ]

@@ -4,6 +4,7 @@ A `QAGroup` is the unit of everything: of indexing, of splitting, of citing. A `
 question; its score lives on the hit, never on the group.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -41,6 +42,8 @@ class Hit:
         rank: Position in the result, from 1. Ranks follow the fused score, so cosines need not fall monotonically.
         fused: The score that ranked it, comparable among the hits of one question only (see `index.fusion`); None where
             none did, as for an example put there by hand.
+        nearest: Largest cosine of any stored question with the one asked, the same for all hits of a search; None where
+            nothing was searched. The nearest question's group may rank below the hits.
     """
 
     group: QAGroup
@@ -49,6 +52,15 @@ class Hit:
     score: float
     rank: int
     fused: float | None = None
+    nearest: float | None = None
+
+
+def nearest_cosine(hits: Sequence[Hit]) -> float:
+    """Returns the largest cosine of any stored question with the one asked, as far as its hits tell; -1 for no hits.
+
+    By it, and not by what ranks best, is decided whether the base knows what is asked at all.
+    """
+    return max((hit.score if hit.nearest is None else hit.nearest for hit in hits), default=-1.0)
 
 
 class Message(NamedTuple):

@@ -63,11 +63,19 @@ class LexicalScores(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """Best rows, one a group, best first: row positions, their cosines, and the scores that rank them, if any do."""
+    """Best rows, one a group, best first.
+
+    Attributes:
+        positions: Row positions.
+        cosines: Their cosines.
+        fused: The scores that rank them; None if nothing does.
+        nearest: The largest cosine of any row; None if none was looked for.
+    """
 
     positions: Positions
     cosines: Vectors
     fused: Vectors | None = None
+    nearest: float | None = None
 
 
 def rank_groups(
@@ -154,4 +162,4 @@ def _best_of_each_group(
     order = np.lexsort((rows, before[rows], -fused))
     _, first = np.unique(group_of_row[rows[order]], return_index=True)
     chosen = order[np.sort(first)[:limit]]
-    return Ranked(rows[chosen], cosines[chosen], fused[chosen])
+    return Ranked(rows[chosen], cosines[chosen], fused[chosen], float(cosines.max(initial=-1.0)))

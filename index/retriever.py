@@ -120,6 +120,7 @@ class Retriever:
                 score=max(-1.0, min(1.0, float(cosine))),
                 rank=rank,
                 fused=None if ranked.fused is None else float(ranked.fused[rank - 1]),
+                nearest=ranked.nearest,
             )
             for rank, ((stored, wording), cosine) in enumerate(zip(found, ranked.cosines, strict=True), 1)
         ]

@@ -12,7 +12,7 @@ from data.catalog import message
 from data.errors import InputError
 from data.prompts import REFUSAL
 from data.text import check_question, comparable, on_one_line
-from data.types import Hit
+from data.types import Hit, nearest_cosine
 from index.retriever import Retriever
 from rag.answer import Answer, Part, Timings
 from rag.citations import checked_stream, without_markers
@@ -160,7 +160,7 @@ class QAPipeline:
         part = Part(text=found.text, hits=found.hits, answer="", confidence=confidence(found.text, shown or ()))
         if self.retriever is not None:
             calibration = self.retriever.base.manifest.calibration
-            best = max((hit.score for hit in found.hits), default=-1.0)
+            best = nearest_cosine(found.hits)
             if self.settings.refuse and best < calibration.refuse_below:
                 text = message("answer.refused", score=best, threshold=calibration.refuse_below)
                 yield text

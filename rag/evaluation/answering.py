@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
+from data.types import nearest_cosine
 from index.knowledge_base import KnowledgeBase
 from rag.answer import Answer
 from rag.citations import without_markers
@@ -229,7 +230,7 @@ def _record(
     # A part below the threshold is refused without the generator being called.
     said = iter(raw)
     threshold = retriever.base.manifest.calibration.refuse_below if retriever else None
-    best = [max((hit.score for hit in part.hits), default=-1.0) for part in answer.parts]
+    best = [nearest_cosine(part.hits) for part in answer.parts]
     sure = [ranking.confidence for ranking in found if ranking is not None and ranking.confidence is not None]
     counter = asking.arm.generator
     tokens = sum(counter.count_tokens(text) for text in raw) if isinstance(counter, TokenCounter) else None

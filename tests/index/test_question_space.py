@@ -1,12 +1,13 @@
 """The space in which questions are ranked leaves out what all share and how they are worded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
-from data.types import QAGroup
+from data.types import QAGroup, nearest_cosine
 from index import knowledge_base, question_space
 from index.building import build_knowledge_base
 from index.encoders.base import HashEncoder, Vectors
@@ -109,6 +110,11 @@ def test_a_base_records_its_space_and_is_not_searched_in_another(
     in_space = [space.cosines(encoder.encode_queries([hit.question]), query)[0] for hit in hits]
     assert in_space == sorted(in_space, reverse=True)
     assert [hit.fused for hit in hits] == pytest.approx(in_space)
+    # The nearest question's own cosine is told even where its group ranks below the hits.
+    (first,) = Retriever(base, RetrieverSettings(lexical=False)).search(asked, 1)
+    assert first.score < max(hit.score for hit in hits) == nearest_cosine([first])
+    assert nearest_cosine([replace(first, nearest=None)]) == first.score
+    assert nearest_cosine([]) == -1
     assert [hit.score for hit in hits] != sorted((hit.score for hit in hits), reverse=True)
     for hit in hits:
         assert hit.score == pytest.approx(float(encoder.encode_queries([hit.question])[0] @ query), abs=1e-5)

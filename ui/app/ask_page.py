@@ -4,7 +4,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from data.types import Hit
+from data.types import Hit, nearest_cosine
 from rag.answer import Answer, Part
 from ui.app.answer_text import answer_text
 from ui.app.example import nearness, show_example
@@ -160,7 +160,7 @@ def _part(number: int, place: int, part: Part, parts: int, generator: str) -> No
     if not all(sentence.supported for sentence in part.sentences):
         st.warning(say("unsupported_some"))
     if part.unsure:
-        st.warning(say("answer.unsure", score=max(hit.score for hit in part.hits)))
+        st.warning(say("answer.unsure", score=nearest_cosine(part.hits)))
     _found(number, place, part)
 
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from data.catalog import message
 from data.text import on_one_line, printable
-from data.types import Hit
+from data.types import Hit, nearest_cosine
 from rag.answer import Part
 from rag.pipeline import AnswerEnded, PartEnded, PartStarted, QAPipeline, TextChunk
 from rag.search import SearchResult
@@ -57,8 +57,7 @@ def _end_part(console: Console, part: Part, *, shown: str) -> None:
         if not sentence.supported:
             console.print(Text(printable(f"  ! {message('answer.unsupported')}: {sentence.text}"), style="yellow"))
     if part.unsure and not part.abstained:
-        best = max(hit.score for hit in part.hits)
-        console.print(Text(f"  ! {message('answer.unsure', score=best)}", style="yellow"))
+        console.print(Text(f"  ! {message('answer.unsure', score=nearest_cosine(part.hits))}", style="yellow"))
     if not part.hits:
         return
     cited = [part.hits[citation.marker - 1] for citation in part.citations]
