@@ -155,7 +155,7 @@ def refusing(world: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Evaluati
 
     def opened(path: Path, encoder: HashEncoder) -> KnowledgeBase:
         base = open_knowledge_base(path, encoder)
-        base.manifest = replace(base.manifest, calibration=replace(base.manifest.calibration, refuse_below=0.34))
+        base.manifest = replace(base.manifest, calibration=replace(base.manifest.calibration, refuse_below=0.44))
         return base
 
     monkeypatch.setattr(bases, "open_knowledge_base", opened)
