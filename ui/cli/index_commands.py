@@ -153,6 +153,7 @@ def _report(kb: Path, manifest: "Manifest", more: dict[str, Any], as_json: bool)
         "revision": manifest.revision,
         "encoder": manifest.encoder,
         "fingerprint": manifest.fingerprint,
+        "space": manifest.space,
         "dim": manifest.dim,
         "refuse_below": calibration.refuse_below,
         "unsure_below": calibration.unsure_below,
