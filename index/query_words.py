@@ -6,6 +6,7 @@ to what was typed; for the encoder it takes the place of spellings that can mean
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -43,57 +44,90 @@ def query_words(question: str, analyzer: KoreanAnalyzer) -> QueryWords:
 
 def written_words(text: str) -> list[str]:
     """Returns the written words that the everyday spellings in a text stand for, without repetition."""
-    lexicon = _lexicon()
-    found = (word for match in lexicon.spelling.finditer(as_it_sounds(text)) for word in lexicon.words[match[0]])
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(word for found in _everyday(text) for word in found.entry.words))
 
 
 def as_written(text: str) -> str:
     """Returns a question as the encoder reads it: everyday spellings as, or followed by, the written words.
 
-    The written word takes the place of spellings that can mean nothing else, and of the ending after them: "별로인
+    The written word takes the place of spellings that can mean nothing else, and of the particles after them: "별로인
     점은요?" becomes "단점?". Behind the question stand the written words of other spellings, where it does not hold
     them: "마루 왜 좋아?" becomes "마루 왜 좋아? 장점". Other texts come back as they are.
     """
-    lexicon = _lexicon()
-    sounds = [(jamo, place) for place, char in enumerate(text) for jamo in as_it_sounds(char)]
     result, done = "", 0
     further: list[str] = []
-    for match in lexicon.spelling.finditer("".join(jamo for jamo, _ in sounds)):
-        start, end = sounds[match.start()][1], sounds[match.end() - 1][1] + 1
-        inside = match.start() > 0 and sounds[match.start() - 1][1] == start
-        if match[0] not in lexicon.replacing:
-            further += lexicon.words[match[0]]
+    for found in _everyday(text):
+        if found.entry.sign == ":":
             continue
-        if inside or start < done:
+        if found.entry.sign == "+":
+            further += found.entry.words
             continue
-        while end < len(text) and text[end].isalnum():
-            end += 1
-        space = " " if text[done:start] and not text[start - 1].isspace() else ""
-        result += text[done:start] + space + lexicon.words[match[0]][0]
-        done = end
+        particles = _PARTICLES.match(text, found.end)
+        if particles is None:
+            continue
+        space = " " if text[done : found.start] and not text[found.start - 1].isspace() else ""
+        result += text[done : found.start] + space + found.entry.words[0]
+        done = particles.end()
     result += text[done:]
     return " ".join([result, *(word for word in dict.fromkeys(further) if word not in result)])
 
 
-class _Lexicon(NamedTuple):
-    """Written words by spelling, the spellings that the encoder reads as the word, and a pattern of all spellings."""
+_PARTICLES = re.compile(
+    r"(?:이|은|는|을|도|만|과|와|이랑|랑|인지|인가|인데|이에요|이예요|예요|이야|임|요|여|죠|지|아|음|나요|나여|냐|니|네)*(?![^\W_])"
+)
+"""Particles and endings up to the end of a word."""
 
-    words: dict[str, list[str]]
-    replacing: frozenset[str]
+
+class _Entry(NamedTuple):
+    """The written words of a spelling, and what is done with them."""
+
+    words: list[str]
+    sign: str
+
+
+class _Found(NamedTuple):
+    """An everyday spelling in a text, from one character to another."""
+
+    start: int
+    end: int
+    entry: _Entry
+
+
+class _Lexicon(NamedTuple):
+    """Entries by spelling as it sounds, and a pattern of all spellings."""
+
+    entries: dict[str, _Entry]
     spelling: re.Pattern[str]
+
+
+def _everyday(text: str) -> Iterator[_Found]:
+    """Finds the everyday spellings of a text, none overlapping another, each from one end of a syllable to another."""
+    lexicon = _lexicon()
+    places = [(jamo, place) for place, char in enumerate(text) for jamo in as_it_sounds(char)]
+    sounds = "".join(jamo for jamo, _ in places)
+    done = 0
+    for start, (_, place) in enumerate(places):
+        begins = place >= done and (start == 0 or places[start - 1][1] < place)
+        match = lexicon.spelling.match(sounds, start) if begins else None
+        if match is None:
+            continue
+        entry, end = lexicon.entries[match[0]], places[match.end() - 1][1] + 1
+        within = match.end() < len(places) and places[match.end()][1] < end
+        if within or (entry.sign != "=" and place and text[place - 1].isalnum()):
+            continue
+        done = end
+        yield _Found(place, end, entry)
 
 
 @cache
 def _lexicon() -> _Lexicon:
     text = files("index").joinpath("resources", "everyday_words.txt").read_text("utf-8")
-    words: dict[str, list[str]] = {}
-    replacing: set[str] = set()
+    entries: dict[str, _Entry] = {}
     for line in text.splitlines():
-        written, sign, spellings = re.match(r"([^:=#]*)([:=]?)([^#]*)", line).groups()  # type: ignore[union-attr]
-        read = [as_it_sounds(spelling) for spelling in spellings.split()]
-        words |= dict.fromkeys(read, written.split())
-        replacing |= set(read) if sign == "=" else set()
+        if parts := re.match(r"([^:=+#]+)([:=+])([^#]*)", line):
+            words, sign, spellings = parts.groups()
+            entries |= dict.fromkeys(map(as_it_sounds, spellings.split()), _Entry(words.split(), sign))
     # An alternation takes its first match, so the longest spelling comes first.
-    pattern = re.compile("|".join(sorted(map(re.escape, words), key=len, reverse=True)))
-    return _Lexicon(words, frozenset(replacing), pattern)
+    spellings_in_order = sorted(map(re.escape, entries), key=len, reverse=True)
+    denied = as_it_sounds("지아")  # of "지 않", whatever stands below the vowel
+    return _Lexicon(entries, re.compile(f"(?:{'|'.join(spellings_in_order)})(?!{denied})"))

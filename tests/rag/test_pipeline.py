@@ -3,7 +3,7 @@ import pytest
 from data.catalog import message
 from data.errors import InputError, QuestionError
 from data.prompts import REFUSAL
-from data.types import QAGroup
+from data.types import QAGroup, nearest_cosine
 from index.building import build_knowledge_base
 from index.encoders.base import HashEncoder
 from index.knowledge_base import open_knowledge_base
@@ -102,7 +102,7 @@ def test_nothing_near_is_refused_with_the_reason_and_the_nearest_questions(retri
     assert part.citations == ()
     assert generator.requests == []
     threshold = retriever.base.manifest.calibration.refuse_below
-    assert part.answer == message("answer.refused", score=max(hit.score for hit in part.hits), threshold=threshold)
+    assert part.answer == message("answer.refused", score=nearest_cosine(part.hits), threshold=threshold)
 
 
 @pytest.mark.parametrize(
