@@ -170,6 +170,22 @@ class MilvusIndex(VectorIndex):
             near = self._nearest(query, wanted, f"row {word} {named.tolist()}")
         return _first(near, wanted)
 
+    def rows(self, positions: Positions) -> Vectors:
+        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
+        rows = np.empty((len(positions), self.dim), dtype=np.float32)
+        for start, end in _parts(len(positions), _READ_AT_ONCE):
+            wanted = positions[start:end].tolist()
+            with self._reaching():
+                found = self._client.get(self.record.collection, ids=wanted, output_fields=["vector"], timeout=_SECONDS)
+            vectors = {entity["row"]: entity["vector"] for entity in found}
+            if missing := set(wanted) - vectors.keys():
+                raise KnowledgeBaseError(
+                    f"{self.cluster.shown}: row {min(missing)} is missing in {self.record.collection}; "
+                    "run `dobae index rebuild`"
+                )
+            rows[start:end] = [vectors[row] for row in wanted]
+        return rows
+
     def vectors(self) -> Vectors:
         """Returns all rows; shape `(size, dim)`."""
         return self.rows(np.arange(self.size))
@@ -254,22 +270,6 @@ class MilvusIndex(VectorIndex):
         cosines = cosines_of(np.array([hit["entity"]["vector"] for hit in found], dtype=np.float32), query)
         order = np.lexsort((positions, -cosines))
         return Neighbours(positions[order], cosines[order])
-
-    def rows(self, positions: Positions) -> Vectors:
-        """Returns the vectors of the rows at `positions`; shape `(len(positions), dim)`."""
-        rows = np.empty((len(positions), self.dim), dtype=np.float32)
-        for start, end in _parts(len(positions), _READ_AT_ONCE):
-            wanted = positions[start:end].tolist()
-            with self._reaching():
-                found = self._client.get(self.record.collection, ids=wanted, output_fields=["vector"], timeout=_SECONDS)
-            vectors = {entity["row"]: entity["vector"] for entity in found}
-            if missing := set(wanted) - vectors.keys():
-                raise KnowledgeBaseError(
-                    f"{self.cluster.shown}: row {min(missing)} is missing in {self.record.collection}; "
-                    "run `dobae index rebuild`"
-                )
-            rows[start:end] = [vectors[row] for row in wanted]
-        return rows
 
     def _drop(self, name: str) -> None:
         with self._reaching():
