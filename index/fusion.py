@@ -30,8 +30,8 @@ Among the first ten of train.csv and of the starter base more rows change nothin
 class FusionWeights:
     """What each lexical signal may add to a cosine.
 
-    The defaults are for an encoder's own cosine, `IN_SPACE` for that in its question space. Both are among the best of
-    a grid by their mean over two training splits (`benchmarks/tune_fusion.py`, docs/results.md).
+    The defaults are for an encoder's own cosine, `IN_SPACE` for that in its question space; how they were chosen
+    stands in docs/results.md (`benchmarks/tune_fusion.py`).
 
     Attributes:
         morphemes: Weight of BM25 over Kiwi morphemes of the questions.
