@@ -66,8 +66,8 @@ class QuestionSpace:
     def cosines(self, rows: Vectors, query: Vectors) -> Vectors:
         """Returns the cosine of a unit query, shape `(dim,)`, and each unit row in the space; shape `(len(rows),)`.
 
-        Summed in float64, as `index.vectors.cosines_of`. The rows are not projected, which would take ten times as
-        long: their products with the query, the centre and the directions say all that is needed.
+        Summed in float64, as `index.vectors.cosines_of`. The rows are not projected, which takes longer: their
+        products with the query, the centre and the directions say all that is needed.
         """
         centre, axes = self.centre.astype(np.float64), self.directions.astype(np.float64)
         asked = self.project(query)
