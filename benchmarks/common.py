@@ -19,7 +19,9 @@ import numpy as np
 from data.errors import InputError
 from data.readers import read_groups
 from data.types import QAGroup
-from rag.evaluation.statistics import Floats, Interval
+from index.encoders.base import Vectors
+from index.question_space import QuestionSpace
+from rag.evaluation.statistics import Floats, Interval, Ranks
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "data" / "starter" / "qa.csv"
@@ -54,6 +56,27 @@ def records(path: Path, kind: str) -> list[dict[str, Any]]:
     """Records of one kind in a file laid out like `data/starter/heldout.jsonl`."""
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
     return [record for record in lines if record["kind"] == kind]
+
+
+def all_cosines(queries: Vectors, rows: Vectors, space: QuestionSpace | None) -> Vectors:
+    """Cosines that rank, of every query and every row: the space's, or the encoder's own; shape `(queries, rows)`."""
+    if space is None:
+        return queries @ rows.T
+    cosines: Vectors = (space.project(queries) @ space.project(rows).T).astype(np.float32)
+    return cosines
+
+
+def ranks_of(best: Vectors, targets: Ranks) -> Ranks:
+    """Rank of each question's group, ties won by the earlier group.
+
+    Args:
+        best: Score of each group for each question; shape `(questions, groups)`.
+        targets: Number of the group each question must find; shape `(questions,)`.
+    """
+    own = best[np.arange(len(best)), targets][:, None]
+    earlier = np.arange(best.shape[1])[None, :] < targets[:, None]
+    ranks: Ranks = 1 + ((best > own) | ((best == own) & earlier)).sum(axis=1)
+    return ranks
 
 
 def read_file(path: Path) -> tuple[QAGroup, ...]:

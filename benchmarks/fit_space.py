@@ -17,9 +17,11 @@ from common import (
     HELD_OUT,
     ROOT,
     Asked,
+    all_cosines,
     environment,
     one_wording,
     parser,
+    ranks_of,
     read_file,
     records,
     table,
@@ -28,7 +30,7 @@ from common import (
 )
 
 from data.types import QAGroup
-from index.encoders.base import EncoderSettings, Vectors, make_encoder
+from index.encoders.base import EncoderSettings, make_encoder
 from index.query_words import as_written
 from index.question_space import RESOURCE, QuestionSpace
 from index.vectors import Positions
@@ -45,15 +47,6 @@ def rows_of(groups: Sequence[QAGroup]) -> tuple[list[str], Positions]:
     """Every stored question, and the number of its group."""
     questions = [question for group in groups for question in group.questions]
     return questions, np.repeat(np.arange(len(groups)), [len(group.questions) for group in groups])
-
-
-def ranks(cosines: Vectors, group_of_row: Positions, targets: Positions) -> Positions:
-    """Rank of each question's group by its best row, ties won by the earlier; cosines of shape `(questions, rows)`."""
-    best = np.maximum.reduceat(cosines, np.searchsorted(group_of_row, np.arange(group_of_row[-1] + 1)), axis=1)
-    own = best[np.arange(len(best)), targets][:, None]
-    earlier = np.arange(best.shape[1])[None, :] < targets[:, None]
-    found: Positions = 1 + ((best > own) | ((best == own) & earlier)).sum(axis=1)
-    return found
 
 
 def main() -> None:
@@ -79,11 +72,9 @@ def main() -> None:
     }
     if args.ask:
         other = read_file(args.ask)
-        second = wording(other, 2)
-        sets[args.ask.name] = (one_wording(other, 1), second)
-        sets[f"{args.ask.name}, misspelt"] = (
-            one_wording(other, 1), Asked(misspelt_all(second.questions, args.seed), second.targets)
-        )  # fmt: skip
+        first, second = one_wording(other, 1), wording(other, 2)
+        misspelt = Asked(misspelt_all(second.questions, args.seed), second.targets)
+        sets |= {args.ask.name: (first, second), f"{args.ask.name}, misspelt": (first, misspelt)}
     print(f"{len(questions)} questions of {len(groups)} groups; {environment()}\n")
     lines: list[list[object]] = [["none (plain cosine)"], *([f"{count} directions"] for count in TRIED)]
     for searched, asked in sets.values():
@@ -94,8 +85,8 @@ def main() -> None:
         queries = encoder.encode_queries([as_written(question) for question in asked.questions])
         spaces = [None, *(QuestionSpace.fit(vectors, owners, count) for count in TRIED)]
         for line, space in zip(lines, spaces, strict=True):
-            cosines = queries @ rows.T if space is None else space.project(queries) @ space.project(rows).T
-            found = ranks(cosines.astype(np.float32), stored_owners, targets)
+            starts = np.searchsorted(stored_owners, np.arange(len(searched)))
+            found = ranks_of(np.maximum.reduceat(all_cosines(queries, rows, space), starts, axis=1), targets)
             line += [
                 bootstrap_mean(recall_at(found, 1), clusters=asked.targets, seed=args.seed),
                 float(reciprocal_ranks(found).mean()),

@@ -15,9 +15,8 @@ from common import environment, note, one_wording, parser, read_file, table, wri
 
 from index.building import build_knowledge_base
 from index.encoders.base import EncoderSettings, make_encoder
-from index.fusion import FusionWeights, reach_of
+from index.fusion import FusionWeights
 from index.knowledge_base import open_knowledge_base
-from index.question_space import space_of
 from index.retriever import Retriever, RetrieverSettings
 
 SHOWN = 3
@@ -41,15 +40,14 @@ def main() -> None:
         space = not arguments.plain
         retriever = Retriever(
             open_knowledge_base(Path(folder) / "kb", encoder),
-            RetrieverSettings(space=space, weights=None if space else FusionWeights()),
+            RetrieverSettings(space=space, weights=None if space else FusionWeights(), reach=1.0),
         )
-        reach = reach_of(space_of(encoder.fingerprint) if space else None)
         for group in groups:
             for question in group.questions[1:]:
                 asked += 1
                 hits = retriever.search(question, SHOWN)
                 for hit in hits:
-                    (right if hit.group.id == group.id else wrong).append(hit.behind * reach)
+                    (right if hit.group.id == group.id else wrong).append(hit.behind)
     print(f"{asked} questions, the group that answers among the first {SHOWN}: {len(right) / asked:.3f}\n")
     rows = [
         (f"{most}", f"{np.mean(np.array(right) <= most):.3f}", f"{np.mean(np.array(wrong) <= most):.3f}")

@@ -23,7 +23,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from common import Asked, environment, note, one_wording, parser, read_file, records, table, write_json
+from common import (
+    Asked,
+    all_cosines,
+    environment,
+    note,
+    one_wording,
+    parser,
+    ranks_of,
+    read_file,
+    records,
+    table,
+    write_json,
+)
 
 from data.split import split_groups
 from data.types import QAGroup
@@ -33,7 +45,7 @@ from index.fusion import FusionWeights, default_weights
 from index.korean import jamo_ngrams, korean_analyzer, spelling_ngrams, word_heads
 from index.lexical import LexicalIndex
 from index.query_words import as_written, query_words
-from index.question_space import QuestionSpace, space_of
+from index.question_space import QuestionSpace, digest_of, space_of
 from rag.evaluation.noise import misspelt_all
 from rag.evaluation.statistics import Floats, Ranks, bootstrap_mean, recall_at, reciprocal_ranks
 
@@ -74,10 +86,7 @@ class Signals(NamedTuple):
         rows += np.float32(weights.spellings) * self.spellings
         best = np.maximum.reduceat(rows, self.starts, axis=1)
         best += np.float32(weights.fragments) * self.fragments + np.float32(weights.heads) * self.heads
-        own = best[np.arange(len(best)), self.targets][:, None]
-        earlier = np.arange(best.shape[1])[None, :] < self.targets[:, None]
-        ranks: Ranks = 1 + ((best > own) | ((best == own) & earlier)).sum(axis=1)
-        return ranks
+        return ranks_of(best, self.targets)
 
 
 def signals(groups: Sequence[QAGroup], asked: Asked, encoder: Encoder, space: QuestionSpace | None = None) -> Signals:
@@ -97,20 +106,17 @@ def signals(groups: Sequence[QAGroup], asked: Asked, encoder: Encoder, space: Qu
     read = [query_words(question, analyzer) for question in asked.questions]
     number = {group.id: position for position, group in enumerate(groups)}
     return Signals(
-        cosines=_cosines(encoder, [as_written(question) for question in asked.questions], rows, space),
+        cosines=all_cosines(
+            encoder.encode_queries([as_written(question) for question in asked.questions]),
+            encoder.encode_queries(rows),
+            space,
+        ),
         morphemes=np.stack([of_rows.scores(each.morphemes) for each in read]),
         spellings=np.stack([spellings.scores(each.spellings) for each in read]),
         fragments=np.stack([fragments.scores(each.fragments) for each in read]),
         heads=np.stack([heads.scores(each.heads) for each in read]),
         starts=np.cumsum([0, *(len(group.questions) for group in groups[:-1])]),
         targets=np.array([number[target] for target in asked.targets]),
-    )
-
-
-def _cosines(encoder: Encoder, asked: Sequence[str], rows: Sequence[str], space: QuestionSpace | None) -> Vectors:
-    queries, stored = encoder.encode_queries(asked), encoder.encode_queries(rows)
-    return (
-        queries @ stored.T if space is None else (space.project(queries) @ space.project(stored).T).astype(np.float32)
     )
 
 
@@ -219,7 +225,7 @@ def main() -> None:
         {
             "benchmark": "tune_fusion",
             "file": options.file.name,
-            "space": space.digest if space else "",
+            "space": digest_of(space),
             "best": astuple(best),
             "shipped": astuple(shipped),
             "shipped_place": place,

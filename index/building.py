@@ -35,7 +35,7 @@ from index.lexical import LexicalIndex, WordIndexes
 from index.locking import user_name, writing
 from index.manifest import Manifest
 from index.places import MILVUS_VARIABLE, address_in, read_places
-from index.question_space import space_of
+from index.question_space import digest_of, space_of
 from index.segment import KEYS_FILE, ROWS_FILE, WORD_FOLDERS
 from index.store import FILE_NAME as STORE_FILE
 from index.store import GroupStore, create_store, open_database
@@ -276,7 +276,7 @@ def _derive(
             index=vector_index.kind,
             index_because=why,
             weights=weights or default_weights(space),
-            space=space.digest if space else "",
+            space=digest_of(space),
             calibration=calibrate(own, rows[:, 0], strangers),
             files=manifests.record_files(folder, derived.name),
             created=datetime.now(UTC).isoformat(timespec="seconds"),

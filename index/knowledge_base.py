@@ -18,7 +18,7 @@ from index.history import Change, State, StoredGroup
 from index.korean import korean_analyzer
 from index.manifest import DerivedFilesError, Manifest, check_files, read_manifest
 from index.overlay import LayeredLexical, LayeredVectors, Overlay
-from index.question_space import space_of
+from index.question_space import digest_of, space_of
 from index.segment import Segment
 from index.store import GroupStore, open_store
 from index.vectors import Positions
@@ -169,8 +169,7 @@ def open_knowledge_base(path: Path, encoder: Encoder | EncoderSettings | None = 
             f"{path}: was built with another Korean analyser ({manifest.tokenizer}); "
             f"run `dobae index rebuild --kb {path}`"
         )
-    space = space_of(manifest.fingerprint)
-    if (space.digest if space else "") != manifest.space:
+    if digest_of(space_of(manifest.fingerprint)) != manifest.space:
         raise DerivedFilesError(
             f"{path}: was built when its encoder's vectors were ranked otherwise; run `dobae index rebuild --kb {path}`"
         )

@@ -99,6 +99,11 @@ def _shipped() -> tuple[str, QuestionSpace]:
         return file.metadata()["encoder"], QuestionSpace(file.get_tensor("centre"), file.get_tensor("directions"))
 
 
+def digest_of(space: QuestionSpace | None) -> str:
+    """Returns what a manifest calls a space; empty for none."""
+    return space.digest if space else ""
+
+
 def space_of(fingerprint: str) -> QuestionSpace | None:
     """Returns the space of the encoder with that fingerprint; None where it ranks by its own cosine."""
     encoder, space = _shipped()

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from data.text import check_question, on_one_line
 from data.types import Hit
 from index.encoders.base import Vectors
@@ -120,7 +118,7 @@ class Retriever:
         """Returns rows of `base`, one a group, as hits, in the order given."""
         found = base.rows(ranked.positions)
         reach = self.settings.reach or reach_of(self._space(base))
-        behind = None if ranked.fused is None else (ranked.fused.max(initial=-np.inf) - ranked.fused) / reach
+        behind = None if ranked.fused is None else (ranked.fused[:1] - ranked.fused) / reach
         return [
             Hit(
                 group=stored.group,

