@@ -1,29 +1,60 @@
 """How good an answer from these examples is likely to be; known before any is given.
 
 The cosine of the first example's question says whether it asks the same, and hardly anything more: among
-questions that no group answers it does not tell good guesses from bad ones. Two things do: whether the examples'
-answers agree with one another, and whether the first of them has the question's own words. Measured in
-docs/results.md.
+questions that no group answers it does not tell good guesses from bad ones. Three things do: whether the examples'
+answers agree with one another, whether the first of them has the question's own words, and how far it ranks before
+the next. The weights are those that `benchmarks/tune_confidence.py` found on the starter base; docs/results.md has
+what they are worth there and on a file that they were not fitted to.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from data.types import Hit
 from index.korean import NgramVector, jamo_ngrams, ngram_cosine, ngram_vector
 
-AGREEMENT = 0.5
+AGREEMENT = 1.0
 """Weight of the agreement of the examples' answers, beside the cosine."""
 
-OVERLAP = 0.2
+OVERLAP = 0.4
 """Weight of the question's letters found in the first example's answer."""
+
+LEAD = 0.05
+"""Weight of how far the first example ranks before the second, in units of `Hit.behind`."""
+
+
+class Signs(NamedTuple):
+    """What speaks for an answer.
+
+    Attributes:
+        similarity: Cosine of the first example's question.
+        agreement: Mean similarity of its answer with the others', in [0, 1]; 0 where there are no others.
+        overlap: Similarity of its answer with the question, in [0, 1].
+        lead: How far it ranks before the second, in units of `Hit.behind`; 0 where there is none.
+    """
+
+    similarity: float
+    agreement: float
+    overlap: float
+    lead: float
+
+
+def signs(question: str, hits: Sequence[Hit]) -> Signs:
+    """Returns what speaks for an answer from these hits, best first and at least one.
+
+    Similarities of answers are cosines of jamo n-grams.
+    """
+    first, *others = (_vector(hit.answer) for hit in hits)
+    agreement = sum(ngram_cosine(first, other) for other in others) / len(others) if others else 0.0
+    lead = hits[1].behind - hits[0].behind if others else 0.0
+    return Signs(hits[0].score, agreement, ngram_cosine(_vector(question), first), lead)
 
 
 def confidence(question: str, hits: Sequence[Hit]) -> float | None:
     """Returns a value that is larger the better an answer from these hits is likely to be.
 
-    The cosine of the first hit, plus `AGREEMENT` times the mean similarity of its answer with the others', plus
-    `OVERLAP` times the similarity of its answer with the question; similarities are cosines of jamo n-grams. From -1 to
-    1.7; only its order means something, and only among questions asked of one base with the same number of hits.
+    The weighted sum of their `Signs`. Only its order means something, and only among questions asked of one base with
+    the same number of hits.
 
     Args:
         question: One question.
@@ -34,9 +65,8 @@ def confidence(question: str, hits: Sequence[Hit]) -> float | None:
     """
     if not hits:
         return None
-    first, *others = (_vector(hit.answer) for hit in hits)
-    agreement = sum(ngram_cosine(first, other) for other in others) / len(others) if others else 0.0
-    return hits[0].score + AGREEMENT * agreement + OVERLAP * ngram_cosine(_vector(question), first)
+    found = signs(question, hits)
+    return found.similarity + AGREEMENT * found.agreement + OVERLAP * found.overlap + LEAD * found.lead
 
 
 def _vector(text: str) -> NgramVector:

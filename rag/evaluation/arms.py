@@ -20,7 +20,7 @@ from rag.generators.digests import LocalModel, adapter_digest, model_digest
 from rag.generators.spec import make_generator
 from rag.pipeline import ANSWERING_VERSION
 
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 """Raised whenever answering changes what it records, so that older records are not taken up."""
 
 _NOT_ANSWERING = {"name", "protocols"}
