@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import FileFormatError, InputError
+from data.marks import accepted
 from data.tables import read_text, rows_of_csv
 from data.writers import write_atomically
 from index.audit.findings import Finding
 
 COLUMNS = ("group_id", "reason", "field", "evidence", "suggestion", "accept")
-ACCEPTED = frozenset(("yes", "y", "1", "예"))
-REFUSED = frozenset(("", "no", "n", "0", "아니오", "아니요"))
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
@@ -56,21 +55,22 @@ def read_accepted(path: Path) -> list[AcceptedRow]:
     missing = [name for name in COLUMNS if name != "evidence" and name not in header]
     if missing:
         raise FileFormatError(f"{path}: lacks the column {missing[0]!r}; give a suspects.csv of `dobae data audit`")
-    accepted = []
+    found = []
     for row in rows:
         if row.problem:
             raise FileFormatError(f"{path}, line {row.line}: {row.problem}")
-        word = row.cell("accept").strip().casefold()
-        if word in ACCEPTED:
+        word = row.cell("accept").strip()
+        mark = accepted(word)
+        if mark:
             values = [_freed(row.cell(name)) for name in ("group_id", "reason", "field", "suggestion")]
-            accepted.append(AcceptedRow(row.line, *values))
-        elif word not in REFUSED:
+            found.append(AcceptedRow(row.line, *values))
+        elif word and mark is None:
             raise InputError(
-                f"{path}, line {row.line}: accept is {word!r}; write yes (y, 1, 예), or leave it empty for no"
+                f"{path}, line {row.line}: accept is {word[:20]!r}; write yes (y, 1, 예), or leave it empty for no"
             )
-    if not accepted:
+    if not found:
         raise InputError(f"{path}: no row is accepted; write yes into the accept cell of each row to apply")
-    return accepted
+    return found
 
 
 def has_marks(path: Path) -> bool:

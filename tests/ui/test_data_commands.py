@@ -97,7 +97,7 @@ def test_bad_input_to_audit_is_one_line(table: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "x" / "suspects.csv").exists()
 
 
-@pytest.mark.parametrize("word", ["yes", "Y", "1", "예"])
+@pytest.mark.parametrize("word", ["yes", "Y", "1", "예", "○", "V"])
 def test_accepted_rows_are_applied_and_all_else_is_copied(table: Path, word: str) -> None:
     rows = audited(table)
     rows[1]["accept"] = word
@@ -142,6 +142,7 @@ def test_what_cannot_be_applied_stops_everything(table: Path) -> None:
     refused(table, [good, good | {"suggestion": "delete group"}], "both deleted and mended")
     refused(table, [good | {"accept": "maybe"}], "neither|write yes")
     refused(table, [good | {"accept": ""}], "no row is accepted")
+    refused(table, [good | {"accept": "X"}], "no row is accepted")
     refused(table, [good], "exists already", out=table)
     refused(table, [good], "must end like", out=table.parent / "new.jsonl")
 

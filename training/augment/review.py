@@ -7,6 +7,7 @@ run as a formula are disarmed, and armed again when read.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import FileFormatError
+from data.marks import accepted
 from data.tables import read_text, rows_of_csv
 from data.text import clean_text
 from data.writers import write_atomically
@@ -21,8 +23,7 @@ from data.writers import write_atomically
 _FIRST = ("accept", "id", "category")
 _LAST = ("source", "place", "licence", "agreement", "answerability", "passage", "provenance")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_YES = frozenset(("y", "yes", "1", "true", "o", "ok", "accept", "v", "x", "예", "네", "ㅇ", "ㅇㅇ", "○", "승인"))
-_NO = frozenset(("n", "no", "0", "false", "reject", "아니요", "아니오", "ㄴ", "거절"))
+_NUMBERED = re.compile(r"(질문|답변)_([0-9]{1,9})")
 
 
 class Approved(NamedTuple):
@@ -51,11 +52,7 @@ def write_review(path: Path, groups: Iterable[dict[str, Any]]) -> int:
     known = {row["id"] for row in rows}
     fresh = [_row_of(group) for group in groups if group["id"] not in known]
     columns = {name for row in (*rows, *fresh) for name in row} | set(header)
-    numbered = [
-        name
-        for kind in ("질문", "답변")
-        for name in sorted((n for n in columns if n.startswith(f"{kind}_")), key=lambda n: int(n.partition("_")[2]))
-    ]
+    numbered = [*_numbered(columns, "질문"), *_numbered(columns, "답변")]
     others = [name for name in header if name not in {*_FIRST, *numbered, *_LAST}]
     names = [*_FIRST, *numbered, *_LAST, *others]
     buffer = io.StringIO(newline="")
@@ -76,17 +73,18 @@ def read_approved(path: Path) -> Approved:
     groups: list[dict[str, Any]] = []
     refused = undecided = edited = 0
     for number, row in enumerate(rows, 1):
-        mark = row["accept"].strip().casefold()
-        if not mark:
+        word = row["accept"].strip()
+        mark = accepted(word)
+        if not word:
             undecided += 1
-        elif mark in _NO:
-            refused += 1
-        elif mark in _YES:
+        elif mark is None:
+            raise FileFormatError(f"{path}, row {number} ({row['id']}): accept is {word[:20]!r}; write y or n")
+        elif mark:
             group = _group_of(row, path, number)
             edited += group["provenance"]["edited"]
             groups.append(group)
         else:
-            raise FileFormatError(f"{path}, row {number} ({row['id']}): accept is {mark[:20]!r}; write y or n")
+            refused += 1
     return Approved(tuple(groups), refused, undecided, edited)
 
 
@@ -125,14 +123,16 @@ def _row_of(group: dict[str, Any]) -> dict[str, str]:
 
 
 def _group_of(row: dict[str, str], path: Path, number: int) -> dict[str, Any]:
-    questions = _numbered(row, "질문_")
-    answers = _numbered(row, "답변_", keep_lines=True)
+    questions = _texts(row, "질문")
+    answers = _texts(row, "답변", keep_lines=True)
     if not questions or not answers:
         raise FileFormatError(f"{path}, row {number} ({row['id']}): is accepted but has no question or no answer")
     try:
-        provenance = dict(json.loads(row["provenance"] or "{}"))
-    except ValueError:
-        raise FileFormatError(f"{path}, row {number} ({row['id']}): the column provenance was damaged") from None
+        provenance = json.loads(row["provenance"] or "{}")
+    except (ValueError, RecursionError):
+        provenance = None
+    if not isinstance(provenance, dict):
+        raise FileFormatError(f"{path}, row {number} ({row['id']}): the column provenance was damaged")
     edited = provenance.pop("content", None) != _content(questions, answers)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {
@@ -145,9 +145,15 @@ def _group_of(row: dict[str, str], path: Path, number: int) -> dict[str, Any]:
     }
 
 
-def _numbered(row: dict[str, str], prefix: str, *, keep_lines: bool = False) -> list[str]:
-    names = sorted((name for name in row if name.startswith(prefix)), key=lambda name: int(name[len(prefix) :]))
-    return [text for name in names if (text := clean_text(row[name], keep_lines=keep_lines).text)]
+def _numbered(names: Iterable[str], kind: str) -> list[str]:
+    """Returns the columns of a kind of text by their numbers; a reviewer's own column may begin alike."""
+    found = [(int(match[2]), name) for name in names if (match := _NUMBERED.fullmatch(name)) and match[1] == kind]
+    return [name for _, name in sorted(found)]
+
+
+def _texts(row: dict[str, str], kind: str, *, keep_lines: bool = False) -> list[str]:
+    cleaned = (clean_text(row[name], keep_lines=keep_lines).text for name in _numbered(row, kind))
+    return [text for text in cleaned if text]
 
 
 def _content(questions: Sequence[str], answers: Sequence[str]) -> str:

@@ -93,3 +93,38 @@ def test_what_is_no_queue_or_no_mark_is_one_line(tmp_path: Path) -> None:
     _mark(path, {"aug-1": "y"}, provenance="{")
     with pytest.raises(FileFormatError, match="provenance was damaged"):
         read_approved(path)
+
+
+@pytest.mark.parametrize("mark", ["x", "X", "Ｘ", "×", "✗", "n", "아니요", "0"])
+def test_a_cross_refuses(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "review.csv"
+    write_review(path, [_group(1)])
+    _mark(path, {"aug-1": mark})
+    approved = read_approved(path)
+    assert (approved.groups, approved.refused) == ((), 1)
+
+
+@pytest.mark.parametrize("mark", ["o", "O", "○", "ㅇ", "v", "✓", "Yes", "예", "1"])
+def test_a_circle_or_a_tick_accepts(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "review.csv"
+    write_review(path, [_group(1)])
+    _mark(path, {"aug-1": mark})
+    assert len(read_approved(path).groups) == 1
+
+
+def test_a_reviewers_own_column_may_begin_like_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "review.csv"
+    write_review(path, [_group(1)])
+    _mark(path, {"aug-1": "y"}, 질문_메모="확인함")
+    assert write_review(path, [_group(1), _group(2)]) == 1
+    assert "확인함" in path.read_text("utf-8")
+    assert read_approved(path).groups[0]["questions"] == _group(1)["questions"]
+
+
+@pytest.mark.parametrize("damaged", ["[]", '[["a", 1]]', '"text"', "3"])
+def test_provenance_that_is_no_object_is_one_line(tmp_path: Path, damaged: str) -> None:
+    path = tmp_path / "review.csv"
+    write_review(path, [_group(1)])
+    _mark(path, {"aug-1": "y"}, provenance=damaged)
+    with pytest.raises(FileFormatError, match=r"row 1 \(aug-1\): the column provenance was damaged"):
+        read_approved(path)
