@@ -31,6 +31,12 @@ _WONDER_ENDS: dict[Register, str] = {"casual": "ᆯ까", "polite": "ᆯ까요", 
 
 
 _ASKED = re.compile(r"왜|뭐|뭘|무엇|무슨|어떻|어떡|어케|어찌|어디|언제|얼마|누가|누구|어느|어떤|몇")
+_EARLIER = re.compile(r"(?:나요|까요|가요|지요|죠|[습입합됩]니까)\s*(?:,|아니면|그리고|\s또)|[?？]")
+"""A question before the last: its ending would stay as it is, and the two would be in different registers."""
+
+_HAVE = re.compile(r"[있없]$")
+"""Stems that are asked like a verb's, "있나요", though Kiwi takes them for adjectives."""
+
 _AMBIGUOUS = {"어", "아", "야", "지"}
 _SPOKEN = (("거인가요", "건가요"), ("거입니까", "겁니까"))
 _FULL = {"이러": "이렇", "그러": "그렇", "어떠": "어떻"}
@@ -49,7 +55,7 @@ def variants(question: str) -> tuple[Variant, ...]:
     core = question.rstrip(" ?!.~")
     tokens = _kiwi().tokenize(core)
     ending = _ending(tokens)
-    if ending is None:
+    if ending is None or _EARLIER.search(core):
         return ()
     stem_at, form, is_request = ending
     now = _register_of(form)
@@ -154,7 +160,7 @@ def _word_start(text: str, tokens: "Sequence[Token]", stem_at: int) -> int:
 
 
 def _joined(stem: list[tuple[str, str]], form: str, register: Register, *, is_request: bool) -> str:
-    asks_what = stem[-1][1] == "VCP"
+    asks_what = stem[-1][1] in ("VCP", "VCN")
     if is_request and stem[-1][0].endswith("주"):
         end = {"casual": "어", "polite": "세요", "formal": "시기 바랍니다"}[register]
         if register == "formal":
@@ -168,7 +174,8 @@ def _joined(stem: list[tuple[str, str]], form: str, register: Register, *, is_re
     elif asks_what:
         end = {"casual": "야", "polite": "ᆫ가요", "formal": "ᆸ니까"}[register]
     else:
-        polite = "ᆫ가요" if stem[-1][1] in ("VA", "XSA") else "나요"
+        like_adjective = stem[-1][1] in ("VA", "XSA") and not _HAVE.search(stem[-1][0])
+        polite = "ᆫ가요" if like_adjective else "나요"
         end = {"casual": "어", "polite": polite, "formal": "ᆸ니까"}[register]
     if register == "casual" and asks_what and stem[0][0] == "무엇":
         stem = [("뭐", "NP"), *stem[1:]]

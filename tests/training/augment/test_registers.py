@@ -22,6 +22,11 @@ pytestmark = pytest.mark.integration  # loads Kiwi
         ("벽지 왜 터지는 거야", None, "벽지 왜 터지는 건가요?"),
         ("괜찮아?", None, "괜찮은가요?"),
         ("방법이 있을까?", None, "방법이 있을까요?"),
+        ("혼자 할 수 있어?", None, "혼자 할 수 있나요?"),
+        ("다른 방법은 없어?", None, "다른 방법은 없나요?"),
+        ("이거 하자 아니야?", None, "이거 하자 아닌가요?"),
+        ("이거 하자 아닌가요?", "이거 하자 아니야?", None),
+        ("비가 오니까, 언제 하나요?", "비가 오니까, 언제 해?", None),
     ],
 )
 def test_endings_change_and_nothing_else(question: str, casual: str | None, polite: str | None) -> None:
@@ -34,7 +39,8 @@ def test_endings_change_and_nothing_else(question: str, casual: str | None, poli
     "question",
     [
         *("도배 후 누런 반점이 올라와", "벽지 찢어짐 붙이는 법", "이거 하자죠?", "왜죠", "문의드립니다.", "써도 됨?"),
-        *("?", "", "wallpaper"),
+        *("?", "", "wallpaper", "벽지가 들뜨나요, 아니면 우나요?", "왜 그런가요, 고칠 수 있나요?"),
+        *("써도 될까요, 안 될까요?", "벽지가 떠요? 왜 그런가요?"),
     ],
 )
 def test_what_is_not_understood_is_left_alone(question: str) -> None:
