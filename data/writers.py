@@ -73,6 +73,33 @@ def check_target(target: Path, inputs: Iterable[Path | None], option: str = "--o
         raise InputError(f"{target}: is an input file; name another file with {option}")
 
 
+def check_new_target(target: Path, inputs: Iterable[Path | None], option: str = "--out") -> None:
+    """Refuses to let a result take the place of any file.
+
+    Args:
+        target: File to be written.
+        inputs: Files that are read; None for one that was not given.
+        option: What names the target on the command line.
+
+    Raises:
+        InputError: `target` exists, or its folder cannot be written.
+    """
+    check_target(target, inputs, option)
+    if target.exists():
+        raise InputError(f"{target}: exists already; name a new file with {option}")
+    check_folder(target, option)
+
+
+def check_folder(target: Path, option: str = "--out") -> None:
+    """Refuses a file whose folder cannot be written, before time or money is spent on what it is to hold.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    if not can_be_written(target.absolute().parent):
+        raise InputError(f"{target}: the folder cannot be written; name another file with {option}")
+
+
 REJECTS_HEADER = ("file", "line", "reason", "content")
 
 
@@ -90,8 +117,7 @@ def check_rejects_target(path: Path, inputs: Iterable[Path]) -> None:
         with path.open("rb") as file:
             if file.readline().decode("utf-8", "replace").strip() != ",".join(REJECTS_HEADER):
                 raise InputError(f"{path}: holds something else than rejected rows; name another file with --rejects")
-    if not can_be_written(path.absolute().parent):
-        raise InputError(f"{path}: the folder cannot be written; name another file with --rejects")
+    check_folder(path, "--rejects")
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:

@@ -61,18 +61,75 @@ def server() -> Iterator[ScriptedServer]:
         (["BASE", "--model", "openai:m", "--out", "o", "--journal", "BASE"], "with --journal"),
         (["--registers", "BASE", "--out", "BASE"], "is an input file"),
         (["--approve", "BASE", "--out", "BASE"], "is an input file"),
+        (["--approve", "r.csv", "--out", "OTHER"], "exists already; name a new file with --out"),
+        (["--registers", "BASE", "--out", "OTHER"], "exists already; name a new file with --out"),
+        (["BASE", "--model", "openai:m", "--out", "OTHER"], "exists already; name a new file with --out"),
+        (["BASE", "--model", "openai:m", "--review", "OTHER"], "is no review queue"),
+        (["--from-urls", "u", "--model", "openai:m", "--out", "o", "--cache", "OTHER"], "directory with --cache"),
+        (["BASE", "--model", "openai:m", "--out", "OTHER/o"], "folder cannot be written"),
     ],
 )
 def test_wrong_use_is_one_line(
     base: Path, tmp_path: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = run("augment", *[str(base) if argument == "BASE" else argument for argument in arguments])
+    other = tmp_path / "other.csv"
+    other.write_text("이름,전화\n아무개,02\n", "utf-8")
+    result = run("augment", *[arg.replace("OTHER", str(other)).replace("BASE", str(base)) for arg in arguments])
     assert isinstance(result.exception, InputError)
     assert message in str(result.exception)
     assert result.exception.exit_code == 2
     assert base.read_text("utf-8") == BASE
-    assert {path.name for path in tmp_path.iterdir()} == {"base.csv"}
+    assert other.read_text("utf-8") == "이름,전화\n아무개,02\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"base.csv", "other.csv"}
+
+
+@pytest.mark.integration
+def test_a_run_that_keeps_nothing_writes_nothing(base: Path, tmp_path: Path, server: ScriptedServer) -> None:
+    out, review = tmp_path / "o.jsonl", tmp_path / "r.csv"
+    command = [
+        *("augment", base, "--model", "openai:scripted", "--base-url", server.url, "--count", 2, "--attempts", 1),
+        *("--out", out, "--review", review),
+    ]
+    server.troubles = {1: "401"}
+    assert "refused the API key" in str(run(*command).exception)
+    server.script = lambda _message, _times: "무엇을 도와드릴까요?"
+    assert "no group was kept" in str(run(*command).exception)
+    assert not out.exists()
+    assert not review.exists()
+
+
+@pytest.mark.integration
+def test_a_failed_run_leaves_what_an_earlier_one_wrote(base: Path, tmp_path: Path, server: ScriptedServer) -> None:
+    out = tmp_path / "o.jsonl"
+    command = [
+        *("augment", base, "--model", "openai:scripted", "--base-url", server.url, "--attempts", 1, "--out", out),
+    ]
+    assert run(*command, "--count", 2).exit_code == 0
+    written = out.read_bytes()
+    assert run(*command, "--count", 3).exit_code == 0
+    more = out.read_bytes()
+    assert more.startswith(written)
+    assert len(more.splitlines()) == 3
+    server.every, server.troubles = 1, {1: "401"}
+    assert "refused the API key" in str(run(*command, "--count", 9).exception)
+    assert out.read_bytes().startswith(more)
+    out.write_bytes(more.replace("재료가".encode(), "손으로 고친 재료가".encode()))
+    edited = out.read_bytes()
+    assert edited != more
+    assert "exists already" in str(run(*command, "--count", 3).exception)
+    assert out.read_bytes() == edited
+
+
+@pytest.mark.integration
+def test_a_queue_without_a_mark_gives_no_file(base: Path, tmp_path: Path, server: ScriptedServer) -> None:
+    review = tmp_path / "r.csv"
+    command = ["augment", base, "--model", "openai:scripted", "--base-url", server.url, "--count", 2]
+    assert run(*command, "--review", review).exit_code == 0
+    result = run("augment", "--approve", review, "--out", tmp_path / "approved.jsonl")
+    assert isinstance(result.exception, InputError)
+    assert "no row is accepted (0 refused, 2 not marked)" in str(result.exception)
+    assert not (tmp_path / "approved.jsonl").exists()
 
 
 @pytest.mark.integration
@@ -154,9 +211,12 @@ def test_joins_are_written_apart_from_held_out_ones(base: Path, tmp_path: Path) 
     for path, held in ((out, True), (tmp_path / "joined.held_out.jsonl", False)):
         for line in path.read_text("utf-8").splitlines():
             assert kept_back.isdisjoint(json.loads(line)["group_ids"]) == held
-    before = out.read_bytes()
-    run(*arguments)
-    assert out.read_bytes() == before
+    again = tmp_path / "again.jsonl"
+    run(*arguments[:3], again, *arguments[4:])
+    assert again.read_bytes() == out.read_bytes()
+    out.write_text("mine", "utf-8")
+    assert "exists already" in str(run(*arguments).exception)
+    assert out.read_text("utf-8") == "mine"
 
 
 def test_a_bad_link_file_is_one_line(base: Path, tmp_path: Path) -> None:

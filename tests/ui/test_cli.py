@@ -224,7 +224,11 @@ def test_split_writes_two_parts_that_share_no_group(small_file: Path, tmp_path: 
         for name in ("train.jsonl", "held_out.jsonl")
     )
     assert (len(train), len(held_out), train & held_out) == (30, 10, set())
-    _assert_one_line(dobae("data", "split", small_file, "--out", tmp_path, "--held-out", "2"))
+    _assert_one_line(dobae("data", "split", small_file, "--out", tmp_path / "no", "--held-out", "2"))
+    before = (tmp_path / "train.jsonl").read_bytes()
+    again = dobae("data", "split", small_file, "--out", tmp_path, "--held-out", "0.5")
+    assert "exists already" in again.stderr
+    assert (tmp_path / "train.jsonl").read_bytes() == before
 
 
 def test_answers_never_take_the_place_of_a_strangers_file(kb: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ short by a kill is taken back. The accepted groups are those of the journal: fil
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -43,6 +44,7 @@ class Journal:
         """
         self._path = path
         self._lock = Lock()
+        self._broken: InputError | None = None
         self.replies: dict[str, Record] = {}
         self.verdicts: dict[str, Record] = {}
         try:
@@ -84,7 +86,8 @@ class Journal:
     def close(self) -> None:
         """Closes the file and lets others have it."""
         if hasattr(self, "_file"):
-            self._file.close()
+            with suppress(OSError):  # what could not be written was said when it was to be
+                self._file.close()
         self._guard.release()
 
     def __enter__(self) -> Self:
@@ -98,9 +101,17 @@ class Journal:
     def _write(self, record: Record) -> None:
         line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
         with self._lock:
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            if self._broken:  # a line behind a torn one would not be a line
+                raise self._broken
+            try:
+                self._file.write(line)
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                self._broken = InputError(
+                    f"{self._path}: cannot be written ({error.strerror}); make room, then run again to go on"
+                )
+                raise self._broken from error
 
     def _take_up(self, settings: Record) -> bool:
         self._file.seek(0)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data.errors import FileFormatError
+from data.errors import FileFormatError, InputError
 from data.marks import accepted
 from data.tables import read_text, rows_of_csv
 from data.text import clean_text
@@ -47,6 +47,7 @@ def write_review(path: Path, groups: Iterable[dict[str, Any]]) -> int:
 
     Raises:
         FileFormatError: There is a file that is no review queue.
+        InputError: The file cannot be written.
     """
     header, rows = _existing(path) if path.exists() else ([], [])
     known = {row["id"] for row in rows}
@@ -59,8 +60,21 @@ def write_review(path: Path, groups: Iterable[dict[str, Any]]) -> int:
     writer = csv.DictWriter(buffer, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _disarmed(text) for name, text in row.items()} for row in (*rows, *fresh))
-    write_atomically(path, "\ufeff" + buffer.getvalue())  # Excel takes a file without a mark for CP949
+    try:
+        write_atomically(path, "\ufeff" + buffer.getvalue())  # Excel takes a file without a mark for CP949
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name another file with --review") from error
     return len(fresh)
+
+
+def check_review(path: Path) -> None:
+    """Checks that a queue can be written here, or added to.
+
+    Raises:
+        FileFormatError: There is a file that is no review queue.
+    """
+    if path.exists():
+        _existing(path)
 
 
 def read_approved(path: Path) -> Approved:
@@ -68,6 +82,7 @@ def read_approved(path: Path) -> Approved:
 
     Raises:
         FileFormatError: The file is no review queue, or a mark is neither yes nor no.
+        InputError: No row is accepted.
     """
     _, rows = _existing(path)
     groups: list[dict[str, Any]] = []
@@ -85,6 +100,11 @@ def read_approved(path: Path) -> Approved:
             groups.append(group)
         else:
             refused += 1
+    if not groups:
+        raise InputError(
+            f"{path}: no row is accepted ({refused} refused, {undecided} not marked); "
+            "write y into the accept cell of each group to keep"
+        )
     return Approved(tuple(groups), refused, undecided, edited)
 
 

@@ -3,7 +3,7 @@
 import json
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,10 +22,16 @@ def augment(
         typer.Argument(metavar="[FILE]", help="The data to grow: CSV or JSONL; nothing in it is repeated."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="PROVIDER:MODEL, for example openai:gpt-4o-mini or ollama:qwen3.")
+        str | None, typer.Option("--model", help="PROVIDER:MODEL, for example openai:gpt-4o-mini.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option("--base-url", help="Address of an OpenAI-compatible server.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the groups.")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url",
+            help="Address of an OpenAI-compatible server; with Ollama http://127.0.0.1:11434/v1, --model openai:qwen3.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="New JSONL file for the groups.")] = None,
     review: Annotated[
         Path | None,
         typer.Option("--review", help="CSV for a person to mark in its accept column; marks made are kept."),
@@ -84,9 +90,9 @@ def augment(
 ) -> None:
     """Grow FILE's data with a chat model; every candidate is filtered, and a person approves before it is indexed."""
     from data.errors import InputError
-    from data.writers import check_target
+    from data.writers import check_new_target, check_target
 
-    inputs = (file, held_out, from_urls, registers, approve)
+    inputs = [file, held_out, from_urls, registers, approve]
     for target, option in ((out, "--out"), (review, "--review"), (journal, "--journal")):
         if target is not None:
             check_target(target, inputs, option)
@@ -95,6 +101,7 @@ def augment(
             raise InputError("--approve and --registers are separate steps; give one of them")
         if out is None:
             raise InputError("--out FILE is needed, for the groups")
+        check_new_target(out, inputs)
         _approve(approve, out, as_json) if approve is not None else _vary(registers or Path(), out, as_json)
         return
     if model is None:
@@ -111,8 +118,12 @@ def augment(
     from training.augment.budget import BudgetLimits
     from training.augment.chat import ChatSettings, LangChainChat
     from training.augment.heldout import read_held_out
+    from training.augment.outputs import check_outputs
     from training.augment.run import AugmentSettings
 
+    target = journal or Path(f"{out or review}.journal.jsonl")
+    check_outputs(out, review, target)
+    pages = _page_cache(cache) if from_urls is not None else Path()
     base = _base(file)
     secret = read_held_out(held_out) if held_out is not None else ()
     chat = LangChainChat(
@@ -121,7 +132,7 @@ def augment(
             max_output_tokens=max_reply_tokens, temperature=temperature, seed=seed,
         )
     )  # fmt: skip
-    documents = _documents(from_docs, from_urls, cache, host_delay)
+    documents = _documents(from_docs, from_urls, pages, host_delay)
     settings = AugmentSettings(
         count=count if count is not None or documents else 100,
         seed=seed, questions=per_topic, answer_chars=answer_chars, parallel=parallel,
@@ -136,7 +147,6 @@ def augment(
     from training.augment.thresholds import calibrated
 
     text_encoder = make_encoder(encoder_settings(encoder, device, batch_size))
-    target = journal or Path(f"{out or review}.journal.jsonl")
     fixed = journal_settings(base, secret, chat.name, text_encoder.fingerprint, settings)
     with Journal(target, fixed) as record, progress_bar("growing") as progress:
         if record.resumed:
@@ -168,7 +178,19 @@ def _base(file: Path | None) -> "tuple[QAGroup, ...]":
     return result.groups
 
 
-def _documents(folder: Path | None, urls: Path | None, cache: Path | None, host_delay: float) -> "Documents | None":
+def _page_cache(given: Path | None) -> Path:
+    import platformdirs
+
+    from data.errors import InputError
+    from data.writers import can_be_written
+
+    cache = given or platformdirs.user_cache_path("dobae", appauthor=False) / "pages"
+    if not can_be_written(cache):
+        raise InputError(f"{cache}: cannot be written; name another directory with --cache")
+    return cache
+
+
+def _documents(folder: Path | None, urls: Path | None, cache: Path, host_delay: float) -> "Documents | None":
     if folder is None and urls is None:
         return None
     if folder is not None:
@@ -178,10 +200,6 @@ def _documents(folder: Path | None, urls: Path | None, cache: Path | None, host_
     else:
         from training.augment.web import Fetcher, read_pages, read_urls
 
-        if cache is None:
-            import platformdirs
-
-            cache = platformdirs.user_cache_path("dobae", appauthor=False) / "pages"
         addresses = read_urls(urls or Path())
         with closing(Fetcher(cache, delay=host_delay)) as fetcher, progress_bar("fetching") as progress:
             found = read_pages(addresses, fetcher, progress)
@@ -193,14 +211,18 @@ def _documents(folder: Path | None, urls: Path | None, cache: Path | None, host_
 def _report(
     outcome: "Outcome", cost: float, out: Path | None, review: Path | None, journal: Path, as_json: bool
 ) -> None:
+    from data.errors import GenerationError
     from training.augment.budget import BudgetSpentError
+    from training.augment.outputs import write_rows
     from training.augment.review import write_review
 
-    if out is not None:
-        _write(out, outcome.groups)
-        if outcome.groups:
-            note(f"{out}: nobody has approved these groups yet; --review and --approve are the way to it")
-    if review is not None:
+    nothing = not outcome.groups
+    if nothing and outcome.stopped and not isinstance(outcome.stopped, BudgetSpentError):
+        raise outcome.stopped
+    if out is not None and not nothing:
+        write_rows(out, outcome.groups)
+        note(f"{out}: nobody has approved these groups yet; --review and --approve are the way to it")
+    if review is not None and not nothing:
         added = write_review(review, outcome.groups)
         note(f"{review}: {added} rows to mark in the column accept; then --approve {review} --out FILE")
     facts = {
@@ -223,13 +245,19 @@ def _report(
         note(f"stopped: {outcome.stopped}")
     elif outcome.stopped:
         raise outcome.stopped
+    elif nothing:
+        raise GenerationError(
+            f"no group was kept, and nothing is written; {journal} says why each was refused, and what was unusable "
+            "is asked for again by the same command"
+        )
 
 
 def _approve(review: Path, out: Path, as_json: bool) -> None:
+    from training.augment.outputs import write_rows
     from training.augment.review import read_approved
 
     approved = read_approved(review)
-    _write(out, approved.groups)
+    write_rows(out, approved.groups)
     if as_json:
         facts = {"groups": len(approved.groups), "refused": approved.refused, "open": approved.open}
         typer.echo(json.dumps(facts | {"edited": approved.edited}))
@@ -241,22 +269,13 @@ def _approve(review: Path, out: Path, as_json: bool) -> None:
 
 
 def _vary(file: Path, out: Path, as_json: bool) -> None:
+    from training.augment.outputs import write_rows
     from training.augment.registers import with_registers
 
     rows = with_registers(_base(file))
-    _write(out, rows)
+    write_rows(out, rows)
     added = sum(len(row.get("provenance", {}).get("registers", [])) for row in rows)
     if as_json:
         typer.echo(json.dumps({"groups": len(rows), "added": added}))
     else:
         typer.echo(f"{out}: {len(rows):,} groups, {added:,} wordings added")
-
-
-def _write(path: Path, rows: "list[dict[str, Any]] | tuple[dict[str, Any], ...]") -> None:
-    from data.errors import InputError
-    from data.writers import write_atomically
-
-    try:
-        write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error

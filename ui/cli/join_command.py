@@ -13,7 +13,7 @@ from ui.cli.progress import note
 
 def join(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL of questions and answers.")],
-    out: Annotated[Path, typer.Option("--out", help="JSONL file for the joined questions.")],
+    out: Annotated[Path, typer.Option("--out", help="New JSONL file for the joined questions.")],
     count: Annotated[
         int | None, typer.Option("--count", min=1, help="Number of joins; one a group by default.")
     ] = None,
@@ -40,13 +40,14 @@ def join(
     from data.errors import InputError
     from data.joining import join_groups, read_ids, write_joined
     from data.readers import read_groups
-    from data.writers import check_target
+    from data.writers import check_new_target, check_target
 
     # Two files, so that training on one of them cannot meet a held-out question by oversight.
     held_out_target = held_out_out or out.with_name(f"{out.stem}.held_out{out.suffix or '.jsonl'}")
     inputs = (file, held_out, links)
-    check_target(out, inputs)
-    check_target(held_out_target, (*inputs, out), "--held-out-out")
+    check_new_target(out, inputs)
+    check = check_new_target if held_out else check_target
+    check(held_out_target, (*inputs, out), "--held-out-out")
     result = read_groups(file)
     for line in result.notes:
         note(line)

@@ -12,7 +12,7 @@ from ui.cli.progress import note
 
 def split(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL of questions and answers.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory for train.jsonl and held_out.jsonl.")],
+    out: Annotated[Path, typer.Option("--out", help="Directory for train.jsonl and held_out.jsonl, which must not hold them yet.")],
     held_out: Annotated[float, typer.Option("--held-out", help="Share of the groups to hold out.")] = 0.15,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same split.")] = 0,
     as_json: JsonOption = False,
@@ -21,10 +21,10 @@ def split(
     from data.errors import InputError
     from data.readers import read_groups
     from data.split import split_groups
-    from data.writers import check_target, write_groups_jsonl, write_rejects
+    from data.writers import check_new_target, write_groups_jsonl, write_rejects
 
     for name in ("train.jsonl", "held_out.jsonl", "rejects.csv"):
-        check_target(out / name, (file,))
+        check_new_target(out / name, (file,))
     result = read_groups(file)
     for line in result.notes:
         note(line)

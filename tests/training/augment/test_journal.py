@@ -1,6 +1,8 @@
 """The journal: whole lines survive, torn ones are taken back, and runs do not mix."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,26 @@ def test_another_file_is_not_taken_for_a_journal(tmp_path: Path) -> None:
     (tmp_path / "j").write_text(json.dumps({"kind": "group"}) + "\n", "utf-8")
     with pytest.raises(InputError, match="is not a journal"):
         Journal(tmp_path / "j", SETTINGS)
+
+
+def test_a_full_disk_is_one_line_and_what_was_written_before_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal = Journal(tmp_path / "j", SETTINGS)
+    journal.add_reply(REPLY)
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match="No space left on device"):
+            journal.add_verdict(VERDICT)
+    with pytest.raises(InputError, match="run again to go on"):  # from another thread, say
+        journal.add_verdict(VERDICT | {"task": "r0/0/1"})
+    journal.close()
+    with Journal(tmp_path / "j", SETTINGS) as again:
+        assert list(again.replies) == ["r0/keywords"]
+        assert "r0/0/1" not in again.verdicts
 
 
 def test_a_budget_counts_what_is_under_way_and_what_earlier_runs_spent() -> None:
