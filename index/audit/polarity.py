@@ -7,7 +7,7 @@ left alone ("써도 되나요?" and "쓰면 안 되나요?" ask the same thing);
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from data.types import QAGroup
 from index.audit.findings import Finding, shortened
@@ -121,15 +121,38 @@ _YES = re.compile(r"^(?:네|예)[,.\s]|^(?:가능합니다|괜찮습니다|됩�
 _NO = re.compile(r"^(?:아니요|아니오|안 됩니다|불가능합니다|불가합니다)")
 
 
+class Clash(NamedTuple):
+    """A text that stands against its group.
+
+    Attributes:
+        kind: What the text is.
+        text: The text.
+        evidence: What it stands against, for a person.
+        suggestion: The mend, or empty.
+    """
+
+    kind: Literal["question", "answer"]
+    text: str
+    evidence: str
+    suggestion: str = ""
+
+
 def find_polarity_clashes(file: RawFile) -> Iterator[Finding]:
     """Reports each question that stands against its twin or its answers, and answers that say yes and no."""
     for group in file.result.groups:
-        for axis in AXES:
-            yield from _clashes(file, group, axis)
-        yield from _verdicts(file, group)
+        for clash in clashes_in(group):
+            field = file.field_of(group.id, clash.kind, clash.text)
+            yield Finding(group.id, "polarity", field, clash.evidence, clash.suggestion)
 
 
-def _clashes(file: RawFile, group: QAGroup, axis: Axis) -> Iterator[Finding]:
+def clashes_in(group: QAGroup) -> Iterator[Clash]:
+    """Yields each question of a group that stands against its twin or its answers, and answers that say yes and no."""
+    for axis in AXES:
+        yield from _clashes(group, axis)
+    yield from _verdicts(group)
+
+
+def _clashes(group: QAGroup, axis: Axis) -> Iterator[Clash]:
     asked = {
         question: axis.sides(question) if _OPEN_QUESTION.search(question) else frozenset()
         for question in group.questions
@@ -145,15 +168,14 @@ def _clashes(file: RawFile, group: QAGroup, axis: Axis) -> Iterator[Finding]:
         elif said is not None and len(sides) == 1 and sides != {said}:
             evidence = "the answers speak of the other side only"
         elif said is not None and len(sides) == 2 and frozenset({said}) in one_sided:
-            yield _half_answered(file, group, axis, question, said)
+            yield _half_answered(group, axis, question, said)
             continue
         else:
             continue
         turned = axis.turned(question) if said is not None else ""
-        yield Finding(
-            group.id,
-            "polarity",
-            file.field_of(group.id, "question", question),
+        yield Clash(
+            "question",
+            question,
             f"{axis.name}: {evidence} | {shortened(question)} | {_others(group, question)} | "
             f"{shortened(group.answers[0], 80)}",
             f"replace: {turned}" if turned else "",
@@ -173,20 +195,19 @@ def _said_by_answers(group: QAGroup, axis: Axis) -> Side | None:
 _BOTH_NAMED = re.compile(r"장점(?:과|이나|및|,|\s및|와)\s*단점|단점(?:과|이나|및|,|\s및|와)\s*장점|장단점")
 
 
-def _half_answered(file: RawFile, group: QAGroup, axis: Axis, question: str, said: Side) -> Finding:
+def _half_answered(group: QAGroup, axis: Axis, question: str, said: Side) -> Clash:
     word = "장점" if said == 1 else "단점"
     mended = _BOTH_NAMED.sub(word, question) if axis is MERITS else question
-    return Finding(
-        group.id,
-        "polarity",
-        file.field_of(group.id, "question", question),
+    return Clash(
+        "question",
+        question,
         f"{axis.name}: asks for both sides, its twin and the answers know one | {shortened(question)} | "
         f"{_others(group, question)} | {shortened(group.answers[0], 80)}",
         f"replace: {mended}" if mended != question else "",
     )
 
 
-def _verdicts(file: RawFile, group: QAGroup) -> Iterator[Finding]:
+def _verdicts(group: QAGroup) -> Iterator[Clash]:
     if not any(_YES_NO.search(question) for question in group.questions):
         return
     yes = [answer for answer in group.answers if _YES.search(answer)]
@@ -194,12 +215,8 @@ def _verdicts(file: RawFile, group: QAGroup) -> Iterator[Finding]:
     if yes and no:
         fewer = min((yes, no), key=len)[0]
         other = (no if fewer in yes else yes)[0]
-        yield Finding(
-            group.id,
-            "polarity",
-            file.field_of(group.id, "answer", fewer),
-            f"answers say yes and no | {shortened(fewer, 60)} | {shortened(other, 60)}",
-        )
+        evidence = f"answers say yes and no | {shortened(fewer, 60)} | {shortened(other, 60)}"
+        yield Clash("answer", fewer, evidence)
 
 
 def _others(group: QAGroup, question: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from data.split import NEAR_DUPLICATE
 from data.text import clean_text, comparable
 from data.types import QAGroup
+from index.audit.polarity import clashes_in
 from index.encoders.base import Encoder
 from index.korean import word_heads
 from index.threads import one_thread
@@ -36,11 +37,6 @@ _ARTEFACT = re.compile(
     r"AI\s*(?:언어\s*)?모델|인공지능|https?://|www\.|<[^>]{1,80}>|\*\*|^#+ |```|답변\s?\d\s?[::]|</?자료>|�"
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_SIDES = (
-    (re.compile(r"(?<!문제)장점|이점|좋은 점"), re.compile(r"단점|문제점|나쁜 점")),
-    (re.compile(r"해야 (?:하는|할) "), re.compile(r"하지 말아야|하면 안 되는")),
-)
-_BOTH = re.compile(r"장단점|장점(?:과|이나|,|\s및)\s*단점|단점(?:과|이나|,|\s및)\s*장점")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +123,10 @@ class Filters:
         if len(answers) < self._settings.min_answers:
             reason = lost.most_common(1)[0][0] if lost else "unanswered"
             return Verdict(None, reason, f"{len(answers)} of {len(group.answers)} answers are usable ({dict(lost)})")
-        if clash := polarity_clash(questions, answers):
-            return Verdict(None, "polarity", clash)
-        return self._compared(replace(group, questions=questions, answers=answers), len(group.answers) - len(answers))
+        usable = replace(group, questions=questions, answers=answers)
+        if clash := next(clashes_in(usable), None):
+            return Verdict(None, "polarity", clash.evidence)
+        return self._compared(usable, len(group.answers) - len(answers))
 
     def _question_problem(self, questions: tuple[str, ...]) -> tuple[str, str] | None:
         least, most = self._settings.question_chars
@@ -204,21 +201,6 @@ class Filters:
         return Verdict(
             group, dropped=dropped, agreement=round(agreement, 4), answerability=round(float(nearness.mean()), 4)
         )
-
-
-def polarity_clash(questions: Sequence[str], answers: Sequence[str]) -> str:
-    """Says where a group asks for one side of a matter and its twin or its answers speak of the other only."""
-    for plus, minus in _SIDES:
-        asked = [(bool(plus.search(text)), bool(minus.search(text))) for text in questions if not _BOTH.search(text)]
-        sides = {side for side in asked if sum(side) == 1}
-        if len(sides) == 2:
-            return f"the wordings ask for opposite sides: {' / '.join(questions)[:120]}"
-        if len(sides) == 1:
-            wanted, other = (plus, minus) if sides == {(True, False)} else (minus, plus)
-            against = sum(bool(other.search(text)) and not wanted.search(text) for text in answers)
-            if against * 2 > len(answers):
-                return f"{against} of {len(answers)} answers speak of the other side: {questions[0][:80]}"
-    return ""
 
 
 def hangul_share(text: str) -> float:

