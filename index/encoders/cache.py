@@ -88,6 +88,49 @@ class EmbeddingCache:
         return np.stack([known[text] for text in texts])
 
 
+class CachedEncoder:
+    """An encoder that remembers: what it encoded before, in any process, comes from a cache.
+
+    Args:
+        encoder: Encodes what is missing.
+        path: The cache's file.
+    """
+
+    def __init__(self, encoder: Encoder, path: Path) -> None:
+        self._queries = encoder
+        self._passages = AsPassages(encoder)
+        self._cache = EmbeddingCache(path)
+        self.spec = encoder.spec
+        self.dim = encoder.dim
+        self.fingerprint = encoder.fingerprint
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encodes questions as the encoder does; shape `(len(texts), dim)`."""
+        return self._cache.encode_queries(self._queries, texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Encodes passages as the encoder does; shape `(len(texts), dim)`."""
+        return self._cache.encode_queries(self._passages, texts)
+
+
+class AsPassages:
+    """An encoder whose queries are another's passages: the cache knows queries only."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.spec = encoder.spec
+        self.dim = encoder.dim
+        self.fingerprint = f"{encoder.fingerprint}/passages"
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encodes passages; shape `(len(texts), dim)`."""
+        return self._encoder.encode_passages(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Encodes passages; shape `(len(texts), dim)`."""
+        return self._encoder.encode_passages(texts)
+
+
 def _key(encoder: Encoder, text: str) -> bytes:
     return blake2b(f"query\x1f{encoder.fingerprint}\x1f{text}".encode(), digest_size=16).digest()
 

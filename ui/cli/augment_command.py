@@ -139,6 +139,7 @@ def augment(
     )  # fmt: skip
 
     from index.encoders.base import make_encoder
+    from index.encoders.cache import CachedEncoder
     from training.augment.budget import Budget
     from training.augment.filters import Filters, FilterSettings
     from training.augment.journal import Journal
@@ -146,7 +147,8 @@ def augment(
     from training.augment.run import journal_settings
     from training.augment.thresholds import calibrated
 
-    text_encoder = make_encoder(encoder_settings(encoder, device, batch_size))
+    own = make_encoder(encoder_settings(encoder, device, batch_size))
+    text_encoder = CachedEncoder(own, Path(f"{target}.embeddings.sqlite"))
     fixed = journal_settings(base, secret, chat.name, text_encoder.fingerprint, settings)
     with Journal(target, fixed) as record, progress_bar("growing") as progress:
         if record.resumed:
