@@ -11,6 +11,7 @@ from pathlib import Path
 from data.errors import FileFormatError
 
 MAX_CELL_CHARS = 1_000_000
+_IN_EXCEL = " (in Excel: CSV UTF-8)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,12 @@ class TableRow:
         return self.cells.get(name, "") if name else ""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, table: bool = True) -> str:
     """Reads a text file in UTF-8 (with or without BOM) or CP949, with line feeds alone as line ends.
+
+    Args:
+        path: The file.
+        table: Errors tell how to mend a table, not a text of any kind.
 
     Raises:
         FileFormatError: The file is missing, unreadable, empty, binary, or in another encoding.
@@ -49,16 +54,18 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     if not raw.strip():
-        raise FileFormatError(f"{path}: the file is empty; it needs a header and at least one row")
+        raise FileFormatError(f"{path}: the file is empty" + "; it needs a header and at least one row" * table)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileFormatError(f"{path}: is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8)")
+        raise FileFormatError(f"{path}: is UTF-16; save it as UTF-8" + _IN_EXCEL * table)
     if b"\x00" in raw:
-        raise FileFormatError(f"{path}: is not a text file (it holds zero bytes); give a CSV or JSONL file")
-    text = _decoded(raw, path)
+        raise FileFormatError(
+            f"{path}: is not a text file (it holds zero bytes)" + "; give a CSV or JSONL file" * table
+        )
+    text = _decoded(raw, path, table)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decoded(raw: bytes, path: Path) -> str:
+def _decoded(raw: bytes, path: Path, table: bool) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -68,7 +75,7 @@ def _decoded(raw: bytes, path: Path) -> str:
     except UnicodeDecodeError:
         line = raw.count(b"\n", 0, utf8_error.start) + 1
         raise FileFormatError(
-            f"{path}, line {line}: is neither UTF-8 nor CP949; save the file as UTF-8 (in Excel: CSV UTF-8)"
+            f"{path}, line {line}: is neither UTF-8 nor CP949; save the file as UTF-8" + _IN_EXCEL * table
         ) from None
 
 

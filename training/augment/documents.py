@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import DobaeError, FileFormatError, InputError
+from data.errors import DobaeError, FileFormatError, InputError, one_line
 from data.tables import read_text
 from data.text import clean_text
 from training.augment.passages import Passage
@@ -56,7 +56,7 @@ def read_documents(folder: Path) -> Documents:
         name = path.relative_to(folder).as_posix()
         try:
             passages += _passages_of(path, name)
-        except (Unreadable, FileFormatError) as error:
+        except Unreadable as error:
             unreadable.append((name, str(error)))
     if not passages:
         first = f"; {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
@@ -81,11 +81,10 @@ def split_passages(text: str, source: str, *, place: str = "", title: str = "", 
     """
     blocks: list[str] = []
     for paragraph in clean_text(text, keep_lines=True).text.split("\n"):
-        for sentence in [paragraph] if len(paragraph) <= LONGEST else _SENTENCE_END.split(paragraph):
-            piece = sentence[:LONGEST].strip()
+        for piece in _pieces(paragraph):
             if blocks and len(blocks[-1]) < WANTED and len(blocks[-1]) + len(piece) < LONGEST:
                 blocks[-1] += f"\n{piece}"
-            elif piece:
+            else:
                 blocks.append(piece)
     if len(blocks) > 1 and len(blocks[-1]) < SHORTEST:
         rest = blocks.pop()
@@ -94,6 +93,19 @@ def split_passages(text: str, source: str, *, place: str = "", title: str = "", 
         if len(block) >= SHORTEST:
             where = ", ".join(part for part in (place, f"passage {number}") if part)
             yield Passage(block, source, where, title, licence)
+
+
+def _pieces(paragraph: str) -> Iterator[str]:
+    """Yields a paragraph whole, or its sentences; a longer sentence is cut between words, a longer word anywhere."""
+    for sentence in [paragraph] if len(paragraph) <= LONGEST else _SENTENCE_END.split(paragraph):
+        rest = sentence.strip()
+        while len(rest) > LONGEST:
+            space = rest.rfind(" ", 1, LONGEST + 1)
+            cut = space if space > 0 else LONGEST
+            yield rest[:cut]
+            rest = rest[cut:].lstrip()
+        if rest:
+            yield rest
 
 
 def main_text(html: str, url: str = "") -> tuple[str, str, str]:
@@ -111,12 +123,19 @@ def main_text(html: str, url: str = "") -> tuple[str, str, str]:
     return text, str(about.title or ""), str(about.license or "")
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return read_text(path, table=False)
+    except FileFormatError as error:
+        raise Unreadable(str(error).removeprefix(f"{path}: ")) from error
+
+
 def _from_text(path: Path, name: str) -> Iterator[Passage]:
-    return split_passages(read_text(path), name)
+    return split_passages(_text_of(path), name)
 
 
 def _from_markdown(path: Path, name: str) -> Iterator[Passage]:
-    text = read_text(path)
+    text = _text_of(path)
     title = re.search(r"^#\s+(.+)$", text, re.MULTILINE)
     for pattern, replacement in _MARKDOWN:
         text = pattern.sub(replacement, text)
@@ -124,7 +143,7 @@ def _from_markdown(path: Path, name: str) -> Iterator[Passage]:
 
 
 def _from_html(path: Path, name: str) -> Iterator[Passage]:
-    text, title, licence = main_text(read_text(path))
+    text, title, licence = main_text(_text_of(path))
     return split_passages(text, name, title=title, licence=licence)
 
 
@@ -132,7 +151,6 @@ def _from_pdf(path: Path, name: str) -> Iterator[Passage]:
     import logging
 
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
     # pypdf tells of every flaw that it works around; what it cannot work around is raised.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -142,8 +160,10 @@ def _from_pdf(path: Path, name: str) -> Iterator[Passage]:
             raise Unreadable("is encrypted; save it without a password")
         title = str(reader.metadata.title or "") if reader.metadata else ""
         pages = [page.extract_text() for page in reader.pages]
-    except (PyPdfError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Unreadable(f"is not a readable PDF ({' '.join(str(error).split())[:100]})") from error
+    except Unreadable:
+        raise
+    except Exception as error:  # pypdf fails in its own and in every other way
+        raise Unreadable(f"is not a readable PDF ({one_line(error, 100)})") from error
     if not any(page.strip() for page in pages):
         raise Unreadable("holds no text, only images; run text recognition first")
     for number, page in enumerate(pages, 1):

@@ -92,6 +92,43 @@ def test_what_cannot_be_read_is_named_with_its_reason(tmp_path: Path) -> None:
     assert [name for name, words in expected.items() if words not in reasons[name]] == []
 
 
+@pytest.mark.parametrize("error", [NotImplementedError("/Crypt filter"), AttributeError("x"), IndexError(), MemoryError()])
+def test_a_pdf_of_any_oddity_is_named_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    (tmp_path / "good.txt").write_text(PARAGRAPH, "utf-8")
+    (tmp_path / "odd.pdf").write_bytes(_pdf(["Press the seam with a roller until the paste"] * 3))
+    monkeypatch.setattr("pypdf.PageObject.extract_text", fail)
+    documents = read_documents(tmp_path)
+    assert [passage.source for passage in documents.passages] == ["good.txt"]
+    ((name, reason),) = documents.unreadable
+    assert name == "odd.pdf"
+    assert reason.startswith("is not a readable PDF (")
+
+
+def test_reasons_speak_of_documents_not_of_tables(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text(PARAGRAPH, "utf-8")
+    (tmp_path / "empty.md").write_text(" \n", "utf-8")
+    (tmp_path / "wide.txt").write_text(PARAGRAPH, "utf-16")
+    (tmp_path / "zeros.txt").write_bytes(b"a\x00b")
+    (tmp_path / "torn.txt").write_bytes(b"\xff\xff\xff")
+    reasons = dict(read_documents(tmp_path).unreadable)
+    assert reasons["empty.md"] == "the file is empty"
+    assert reasons["wide.txt"] == "is UTF-16; save it as UTF-8"
+    assert reasons["zeros.txt"] == "is not a text file (it holds zero bytes)"
+    assert reasons["torn.txt"].endswith("line 1: is neither UTF-8 nor CP949; save the file as UTF-8")
+
+
+@pytest.mark.parametrize("sentence", ["가" * 3_000, "벽지를 곧게 " * 430, "가" * 900 + " " + "나" * 901])
+def test_a_sentence_of_any_length_is_cut_and_not_cut_off(sentence: str) -> None:
+    passages = list(split_passages(sentence, "x"))
+    assert all(len(passage.text) <= LONGEST + SHORTEST for passage in passages)
+    assert "".join("".join(passage.text.split()) for passage in passages) == "".join(sentence.split())
+
+
 def test_a_folder_without_passages_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no passage"):
         read_documents(tmp_path)
