@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from data.errors import InputError, one_line
 
-_PACKAGES = {"bedrock": "langchain-aws", "huggingface": "langchain-huggingface"}
+_PACKAGES = {"azure_openai": "langchain-openai", "bedrock": "langchain-aws", "bedrock_converse": "langchain-aws"}
+"""Where the package is not named after the provider."""
+
 _NAMES_ITS_LENGTH = {"ollama": "num_predict"}
 # What went wrong by HTTP status.
 _STATUS = {
@@ -27,6 +29,7 @@ _SAYS_WHY = {400, 404, 413, 422}
 """Statuses whose body is repeated; others could hold part of a key."""
 
 _BROKEN = re.compile(r"Connect|Protocol|ReadError|IncompleteRead|ChunkedEncoding")
+_NO_JSON = re.compile(r"JSONDecode|Unexpected response type")
 _DETAIL = 200
 
 
@@ -65,9 +68,10 @@ def server_options(provider: str, base_url: str | None, max_tokens: int) -> dict
 def setup_error(spec: str, error: Exception) -> InputError:
     """Says what keeps a chat model from being built: an unknown provider, a missing package, a missing key."""
     provider = spec.partition(":")[0]
-    if isinstance(error, ImportError):
-        return InputError(f"{spec} needs another package: pip install {_package(provider, error)}")
+    # Where its package is missing, LangChain may fall back to an older one that lacks the class.
     said = one_line(error, _DETAIL)
+    if isinstance(error, ImportError) or (isinstance(error, AttributeError) and "langchain" in said):
+        return InputError(f"{spec} needs another package: pip install {_package(provider, said)}")
     if "Unsupported provider" in said:
         return InputError(
             f'LangChain knows no provider "{provider}"; write one it knows, such as openai, anthropic or ollama'
@@ -95,6 +99,8 @@ def explained(error: Exception, *, broke_off: bool = False) -> str:
     kinds = kinds_of(error)
     if "Timeout" in kinds:
         return "did not answer in time"
+    if _NO_JSON.search(f"{kinds} {error}"):
+        return "answered something that is no JSON; check the address (does it end in /v1?)"
     if _BROKEN.search(kinds):
         return (
             "broke off in the middle of the answer"
@@ -127,6 +133,6 @@ def _check_address(base_url: str) -> None:
         )
 
 
-def _package(provider: str, error: ImportError) -> str:
-    named = re.search(r"langchain[_-][a-z_-]+[a-z]", str(error))
-    return _PACKAGES.get(provider) or (named[0].replace("_", "-") if named else f"langchain-{provider}")
+def _package(provider: str, said: str) -> str:
+    named = re.search(r"langchain[_-](?!community|core)[a-z_-]+[a-z]", said)
+    return _PACKAGES.get(provider, named[0] if named else f"langchain-{provider}").replace("_", "-")

@@ -1,5 +1,7 @@
 """Chat providers: their specs, addresses and failures, in one wording for answering and for writing data."""
 
+import json
+
 import pytest
 
 from data.chat_providers import explained, quota_is_spent, read_spec, server_options, setup_error
@@ -46,6 +48,9 @@ def test_a_failure_says_what_it_means_and_never_repeats_what_could_hold_a_key() 
     assert explained(RefusedError(503)) == "failed on its side (HTTP 503)"
     assert explained(ConnectError()).startswith("cannot be reached")
     assert explained(ConnectError(), broke_off=True).startswith("broke off")
+    assert explained(json.JSONDecodeError("Expecting value", "<html>", 0)) == (
+        "answered something that is no JSON; check the address (does it end in /v1?)"
+    )
     assert explained(TimeoutError()) == "did not answer in time"
     assert explained(ValueError("odd\nreply")) == "failed: odd reply"
 
@@ -61,5 +66,12 @@ def test_a_spent_quota_is_told_from_a_rate_limit() -> None:
 def test_what_keeps_a_model_from_being_built_is_named() -> None:
     missing = setup_error("mistralai:m", ImportError("pip install langchain_mistralai"))
     assert str(missing) == "mistralai:m needs another package: pip install langchain-mistralai"
+    for error in (
+        AttributeError("module langchain_community.chat_models has no attribute ChatOllama"),
+        ModuleNotFoundError("No module named 'langchain_community'"),
+    ):
+        assert str(setup_error("ollama:qwen3", error)) == "ollama:qwen3 needs another package: pip install langchain-ollama"
+    assert str(setup_error("google_genai:g", ImportError())).endswith("pip install langchain-google-genai")
+    assert str(setup_error("bedrock_converse:b", ImportError())).endswith("pip install langchain-aws")
     assert "set OPENAI_API_KEY" in str(setup_error("openai:m", ValueError("Missing credentials")))
     assert "no provider" in str(setup_error("opnai:m", ValueError("Unsupported provider='opnai'")))

@@ -87,11 +87,21 @@ class _Handler(ChatHandler):
                 self.send_json(200, self._completion(body, self.server.script(message, times), "stop"), cut=True)
             case "refuse":
                 self.send_json(200, self._completion(body, "죄송합니다. 그 요청은 도와드릴 수 없습니다.", "stop"))
+            case "html":
+                self.send_html()
             case "bad_json":
                 text = self.server.script(message, times)
                 self.send_json(200, self._completion(body, text[: len(text) // 2], "length"))
             case _:
                 self.send_json(200, self._completion(body, self.server.script(message, times), "stop"))
+
+    def send_html(self) -> None:
+        """Sends what a web server of another kind would."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "13")
+        self.end_headers()
+        self.wfile.write(b"<html></html>")
 
     def _completion(self, body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
@@ -111,8 +121,8 @@ class ScriptedServer(ChatServer):
 
     Attributes:
         script: What is said.
-        troubles: Number of a request, from 1 -> "429", "quota", "500", "401", "timeout", "disconnect", "refuse" or
-            "bad_json"; `every` repeats the table after so many requests.
+        troubles: Number of a request, from 1 -> "429", "quota", "500", "401", "timeout", "disconnect", "refuse", "html"
+            or "bad_json"; `every` repeats the table after so many requests.
         every: Length of the table of troubles; 0 plays it once.
         delay: Seconds before each reply.
         usage: Whether replies name their tokens.
