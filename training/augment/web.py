@@ -1,6 +1,6 @@
 """Fetches pages politely: robots.txt honoured, one request a host at a time and not too soon, kept on disk.
 
-A redirect to another host is not followed: that host's owner has not been asked, and a list of addresses must not lead
+A redirect to another host is not followed, of a page as of a robots.txt: that host's owner has not been asked, and a list of addresses must not lead
 to machines nobody listed. The person who lists the addresses answers for the right to use the pages; their licence,
 where they state one, is kept with every passage.
 """
@@ -56,17 +56,24 @@ def read_urls(path: Path) -> list[str]:
         InputError: A line is not an http or https address, or there is none.
     """
     urls: dict[str, None] = {}
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    for number, line in enumerate(read_text(path, table=False).split("\n"), 1):
         url = line.strip()
         if not url or url.startswith("#"):
             continue
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_address(url):
             raise InputError(f"{path}, line {number}: {url[:80]!r} is not an http or https address")
         urls[url] = None
     if not urls:
         raise InputError(f"{path}: holds no address; write one a line")
     return list(urls)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket left open, a port that is no number
+        return False
 
 
 def read_pages(
@@ -124,7 +131,7 @@ class Fetcher:
         self._delay = delay
         self._clock = clock
         self._pause = pause
-        self._robots: dict[str, RobotFileParser] = {}
+        self._robots: dict[str, RobotFileParser | str] = {}  # or why there are none to go by
         self._last: dict[str, float] = {}
         self._client = httpx.Client(headers={"User-Agent": USER_AGENT}, timeout=_TIMEOUT, follow_redirects=False)
 
@@ -136,53 +143,70 @@ class Fetcher:
         """Returns a page, from the cache if it is there.
 
         Raises:
-            Unreadable: robots.txt forbids it, it cannot be fetched, it is no HTML page, or it moved to another host.
+            Unreadable: robots.txt forbids it or cannot be had, the page cannot be fetched, it is no HTML page, or it
+                moved to another host.
+            InputError: The cache cannot be written.
         """
         path = self._cache / f"{sha256(url.encode()).hexdigest()[:32]}.json"
-        if path.exists():
-            return Page(**json.loads(path.read_text("utf-8")))
+        if kept := _kept_page(path):
+            return kept
         page = self._fetched(url)
-        write_atomically(path, json.dumps(asdict(page), ensure_ascii=False))
+        try:
+            write_atomically(path, json.dumps(asdict(page), ensure_ascii=False))
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror}); name another directory with --cache"
+            ) from error
         return page
 
     def _fetched(self, url: str) -> Page:
+        address, status, headers, body = self._followed(url, self._check_robots)
+        if status != 200:
+            raise Unreadable(f"HTTP {status}")
+        kind = headers.get("content-type", "text/html").partition(";")[0].strip().lower()
+        if kind not in {"text/html", "application/xhtml+xml"}:
+            raise Unreadable(f"is {kind}, not an HTML page")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Page(url, address, now, _decoded(body, headers))
+
+    def _followed(
+        self, url: str, check: Callable[[str], None] | None = None
+    ) -> tuple[str, int, "httpx.Headers", bytes]:
+        """Gets an address, following redirects on its own site; `check` is asked about each before it is requested."""
         address = url
-        for _ in range(_REDIRECTS):
-            if not self._robots_of(address).can_fetch(USER_AGENT, address):
-                raise Unreadable("robots.txt forbids it")
+        for _ in range(_REDIRECTS + 1):
+            if check:
+                check(address)
             status, headers, body = self._get(address)
-            if status in {301, 302, 303, 307, 308} and "location" in headers:
-                target = urljoin(address, headers["location"])
-                if not _same_site(target, url):
-                    raise Unreadable(f"moved to another host; if its owner agrees, list {target[:120]}")
-                address = target
-                continue
-            if status != 200:
-                raise Unreadable(f"HTTP {status}")
-            kind = headers.get("content-type", "text/html").partition(";")[0].strip().lower()
-            if kind not in {"text/html", "application/xhtml+xml"}:
-                raise Unreadable(f"is {kind}, not an HTML page")
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            return Page(url, address, now, _decoded(body, headers))
+            if status not in {301, 302, 303, 307, 308} or "location" not in headers:
+                return address, status, headers, body
+            address = _redirected(address, headers["location"], url)
         raise Unreadable(f"more than {_REDIRECTS} redirects")
 
-    def _robots_of(self, url: str) -> RobotFileParser:
+    def _check_robots(self, url: str) -> None:
         origin = urljoin(url, "/")
         if origin not in self._robots:
-            rules = RobotFileParser()
-            try:
-                status, _, body = self._get(urljoin(origin, "robots.txt"))
-            except Unreadable:
-                status, body = 599, b""
-            # RFC 9309: without the file all is allowed; while it cannot be had, nothing is.
-            if status == 200:
-                rules.parse(body.decode("utf-8", "replace").splitlines())
-            elif 400 <= status < 500 and status not in {401, 403, 429}:
-                rules.parse([])
-            else:
-                rules.parse(["User-agent: *", "Disallow: /"])
-            self._robots[origin] = rules
-        return self._robots[origin]
+            self._robots[origin] = self._robots_at(origin)
+        rules = self._robots[origin]
+        if isinstance(rules, str):
+            raise Unreadable(f"the site's robots.txt cannot be had ({rules}), without which nothing is fetched")
+        if not rules.can_fetch(USER_AGENT, url):
+            raise Unreadable("robots.txt forbids it")
+
+    def _robots_at(self, origin: str) -> RobotFileParser | str:
+        """Returns a site's rules, or why they cannot be had.
+
+        RFC 9309: redirects are followed; without the file all is allowed; while it cannot be had, nothing is.
+        """
+        try:
+            _, status, _, body = self._followed(urljoin(origin, "robots.txt"))
+        except Unreadable as error:
+            return str(error)
+        if status != 200 and not (400 <= status < 500 and status not in {401, 403, 429}):
+            return f"HTTP {status}"
+        rules = RobotFileParser()
+        rules.parse(body.decode("utf-8-sig", "replace").splitlines() if status == 200 else [])
+        return rules
 
     def _get(self, url: str) -> tuple[int, "httpx.Headers", bytes]:
         import httpx
@@ -204,13 +228,34 @@ class Fetcher:
     def _wait_for(self, url: str) -> None:
         host = urlsplit(url).netloc
         delay = self._delay
-        if rules := self._robots.get(urljoin(url, "/")):
+        rules = self._robots.get(urljoin(url, "/"))
+        if isinstance(rules, RobotFileParser):
             delay = max(delay, min(_LONGEST_DELAY, float(rules.crawl_delay(USER_AGENT) or 0)))
         if host in self._last:
             missing = self._last[host] + delay - self._clock()
             if missing > 0:
                 self._pause(missing)
         self._last[host] = self._clock()
+
+
+def _kept_page(path: Path) -> Page | None:
+    """Reads a page kept earlier; None where there is none, or a damaged one."""
+    try:
+        page = Page(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    return page if all(isinstance(text, str) for text in asdict(page).values()) else None
+
+
+def _redirected(address: str, location: str, listed: str) -> str:
+    try:
+        target = urljoin(address, location)
+        follows = _same_site(target, listed)
+    except ValueError:
+        raise Unreadable(f"moved to {location[:120]!r}, which is no address") from None
+    if not follows:
+        raise Unreadable(f"moved to another host; if its owner agrees, list {target[:120]}")
+    return target
 
 
 def _same_site(first: str, second: str) -> bool:

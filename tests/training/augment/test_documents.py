@@ -155,6 +155,7 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.robots = "User-agent: *\nDisallow: /private\n"
         self.robots_status = 200
+        self.moved: dict[str, str] = {}
         self.asked: list[tuple[str, str]] = []
 
     @property
@@ -168,12 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers["User-Agent"]))
         moved = {"/moved": "/page", "/away": "http://localhost:1/page", "/loop": "/loop", "/sneaky": "/private/page"}
-        if self.path == "/robots.txt":
+        moved |= self.server.moved
+        if self.path == "/robots.txt" and self.path not in moved:
             self._send(self.server.robots_status, self.server.robots.encode(), "text/plain")
         elif self.path in moved:
             self.send_response(302)
             self.send_header("Location", moved[self.path])
             self.end_headers()
+        elif self.path == "/rules":
+            self._send(200, self.server.robots.encode(), "text/plain")
         elif self.path == "/cp949":
             self._send(200, PAGE.encode("cp949"), "text/html")
         elif self.path == "/picture":
@@ -283,8 +287,44 @@ def test_robots_that_cannot_be_had_forbid_unless_there_are_none(
     if allowed:
         assert fetcher.fetch(f"{site.url}/page").html == PAGE
     else:
-        with pytest.raises(Unreadable, match="robots"):
+        with pytest.raises(Unreadable, match=rf"robots.txt cannot be had \(HTTP {status}\)"):
             fetcher.fetch(f"{site.url}/page")
+
+
+@pytest.mark.integration
+def test_robots_that_moved_are_followed_on_their_own_site(site: Site, fetcher: Fetcher) -> None:
+    site.moved = {"/robots.txt": "/r1", "/r1": "/r2", "/r2": "/r3", "/r3": "/r4", "/r4": "/rules"}
+    assert fetcher.fetch(f"{site.url}/page").html == PAGE
+    with pytest.raises(Unreadable, match="robots.txt forbids it"):
+        fetcher.fetch(f"{site.url}/private/page")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("http://localhost:1/robots.txt", "moved to another host"),
+        ("/robots.txt", "more than 5 redirects"),
+        ("http://[::1", "cannot be fetched"),
+    ],
+)
+def test_robots_that_lead_astray_cannot_be_had(site: Site, fetcher: Fetcher, target: str, reason: str) -> None:
+    site.moved = {"/robots.txt": target}
+    with pytest.raises(Unreadable, match=rf"robots.txt cannot be had \({reason}"):
+        fetcher.fetch(f"{site.url}/page")
+    assert not any(path == "/page" for path, _ in site.asked)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("damaged", ["", "{", "[]", "{}", '{"url": 1, "final_url": 2, "fetched": 3, "html": 4}'])
+def test_a_damaged_cache_file_counts_as_none(site: Site, fetcher: Fetcher, tmp_path: Path, damaged: str) -> None:
+    page = fetcher.fetch(f"{site.url}/page")
+    (kept,) = (tmp_path / "cache").iterdir()
+    kept.write_text(damaged, "utf-8")
+    assert fetcher.fetch(f"{site.url}/page").html == page.html
+    assert [path for path, _ in site.asked].count("/page") == 2
+    assert fetcher.fetch(f"{site.url}/page").html == page.html
+    assert [path for path, _ in site.asked].count("/page") == 2
 
 
 @pytest.mark.integration
@@ -307,7 +347,7 @@ def test_addresses_are_checked_before_the_first_is_fetched(tmp_path: Path) -> No
     path = tmp_path / "urls.txt"
     path.write_text("# ours\nhttps://a.example/x\n\nhttps://a.example/x\nhttp://b.example\n", "utf-8")
     assert read_urls(path) == ["https://a.example/x", "http://b.example"]
-    for line in ("file:///etc/passwd", "ftp://x", "a.example/x"):
+    for line in ("file:///etc/passwd", "ftp://x", "a.example/x", "http://[::1", "http://a:b/"):
         path.write_text(f"https://a.example\n{line}\n", "utf-8")
         with pytest.raises(InputError, match="line 2"):
             read_urls(path)
