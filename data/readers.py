@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from data.approval import approved_rows, check_approved
 from data.cleaning import cleaned_group, content_id, repair_notes, unread_note
 from data.errors import DuplicateGroupError, FileFormatError, InputError, one_line
 from data.exact import DIGEST_COLUMN, exact_group, exact_record, restored
@@ -62,7 +63,7 @@ class _Located:
     line: int
 
 
-def read_groups(path: Path) -> ReadResult:
+def read_groups(path: Path, *, approved_only: bool = False) -> ReadResult:
     """Reads one QA file.
 
     CSV files are told apart by their header: `질문_1, 답변_1, ...` (DACON) or `question, answer[, category]`,
@@ -72,6 +73,7 @@ def read_groups(path: Path) -> ReadResult:
 
     Args:
         path: File in UTF-8 (with or without BOM) or CP949.
+        approved_only: Reject the groups whose `provenance` says that a model wrote them and nobody has approved them.
 
     Returns:
         Groups in file order, rejects and notes.
@@ -82,12 +84,13 @@ def read_groups(path: Path) -> ReadResult:
     """
     if path.suffix.lower() == ".xlsx":
         header, rows, sheets = rows_of_sheet(path)
-        located, rejects, notes = _from_table(header, rows, path)
+        located, rejects, notes = _from_table(header, approved_rows(rows) if approved_only else rows, path)
         return _result(path, located, rejects, [*notes, *unread_note(path, "sheets", sheets)])
     text = read_text(path)
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        return _result(path, *_from_json_lines(text, path))
-    return _result(path, *_from_table(*rows_of_csv(text, path), path))
+        return _result(path, *_from_json_lines(text, path, approved_only))
+    header, rows = rows_of_csv(text, path)
+    return _result(path, *_from_table(header, approved_rows(rows) if approved_only else rows, path))
 
 
 def _result(path: Path, located: list[_Located], rejects: list[Reject], notes: list[str]) -> ReadResult:
@@ -102,8 +105,8 @@ def _result(path: Path, located: list[_Located], rejects: list[Reject], notes: l
     return ReadResult(tuple(groups), tuple(rejects), tuple(notes))
 
 
-def read_all(paths: Iterable[Path]) -> ReadResult:
-    """Reads several files as one; an id may stand in two files only with the same content.
+def read_all(paths: Iterable[Path], *, approved_only: bool = False) -> ReadResult:
+    """Reads several files as one, each as `read_groups` does; an id may stand in two only with the same content.
 
     Raises:
         FileFormatError: As `read_groups`.
@@ -113,7 +116,7 @@ def read_all(paths: Iterable[Path]) -> ReadResult:
     rejects: list[Reject] = []
     notes: list[str] = []
     for path in paths:
-        result = read_groups(path)
+        result = read_groups(path, approved_only=approved_only)
         located += [_Located(group, str(path), 0) for group in result.groups]
         rejects += result.rejects
         notes += result.notes
@@ -299,7 +302,9 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(first + second))
 
 
-def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject], list[str]]:
+def _from_json_lines(
+    text: str, path: Path, approved_only: bool
+) -> tuple[list[_Located], list[Reject], list[str]]:
     located: list[_Located] = []
     rejects: list[Reject] = []
     repairs: Counter[str] = Counter()
@@ -313,6 +318,8 @@ def _from_json_lines(text: str, path: Path) -> tuple[list[_Located], list[Reject
             rejects.append(Reject(path.name, number, f"not JSON: {one_line(error)}", line))
             continue
         try:
+            if approved_only and isinstance(record, dict):
+                check_approved(record)
             located.append(_Located(_group_of_record(record, path, repairs), str(path), number))
         except InputError as error:
             rejects.append(Reject(path.name, number, str(error), line))

@@ -230,3 +230,26 @@ def test_a_record_that_is_too_deep_in_types_is_an_input_error(tmp_path: Path) ->
     path = _file(tmp_path, json.dumps({"questions": "A?", "answers": {"no": "list"}}), "qa.jsonl")
     with pytest.raises(InputError):
         read_groups(path)
+
+
+def test_what_nobody_has_approved_is_rejected_where_that_is_asked_for(tmp_path: Path) -> None:
+    lines = tmp_path / "grown.jsonl"
+    records = [
+        {"questions": [f"{n}번?"], "answers": ["답"], "provenance": provenance}
+        for n, provenance in enumerate(({"approved": False}, {"approved": True}, {"registers": []}, "text"))
+    ]
+    lines.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), "utf-8")
+    queue = tmp_path / "review.csv"
+    queue.write_text(
+        'accept,질문_1,답변_1,provenance\ny,하나?,답,"{""approved"": false}"\n,둘?,답,{}\n,셋?,답,{\n', "utf-8"
+    )
+    plain = tmp_path / "plain.csv"
+    plain.write_text('질문,답변,provenance\n하나?,답,"{""approved"": false}"\n둘?,답,\n', "utf-8")
+    for path, line, kept in ((lines, 1, 3), (queue, 2, 2), (plain, 2, 1)):
+        result = read_groups(path, approved_only=True)
+        assert len(result.groups) == kept
+        assert [(reject.line, reject.reason[:36]) for reject in result.rejects] == [
+            (line, "nobody has approved this group yet; ")
+        ]
+        assert len(read_all([path], approved_only=True).groups) == kept
+        assert read_groups(path).rejects == ()

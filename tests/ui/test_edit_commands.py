@@ -108,3 +108,22 @@ def test_a_mistyped_base_leaves_nothing_behind_and_is_told_of_alike(tmp_path: Pa
         assert run.returncode == 2
         assert "no knowledge base here" in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_model_wrote_is_indexed_only_once_approved_or_when_asked_for(kb: Path, tmp_path: Path) -> None:
+    grown = tmp_path / "grown.jsonl"
+    row = {"id": "aug-1", "questions": [QUESTION], "answers": ["조각을 덧댑니다."], "provenance": {"approved": False}}
+    known = {"id": "k", "questions": ["천장에 물이 새면?"], "answers": ["위층부터 봅니다."]}
+    grown.write_text("".join(json.dumps(each) + "\n" for each in (row, known)), "utf-8")
+    for command in ("add", "import"):
+        result = dobae("index", command, grown, "--kb", kb, "--json")
+        assert json.loads(result.stdout)["rejected"] == 1
+        assert "line 1: nobody has approved this group yet" in result.stderr
+        assert dobae("index", "remove", "k", "--kb", kb).returncode == 0
+    other = tmp_path / "other"
+    built = dobae("index", "build", tmp_path / "small.csv", grown, "--kb", other, "--json")
+    assert json.loads(built.stdout)["rejected"] == 1
+    assert "nobody has approved" in built.stderr
+    assert "nobody has approved" in (tmp_path / "other.rejects.csv").read_text("utf-8")
+    taken = dobae("index", "import", grown, "--unapproved", "--kb", kb, "--json")
+    assert json.loads(taken.stdout)["added"] == 2

@@ -172,7 +172,7 @@ class Keeping:
             path = Path(folder) / f"upload{suffix}"
             path.write_bytes(raw)
             try:
-                read = read_groups(path)
+                read = read_groups(path, approved_only=True)
             except DobaeError as error:
                 raise type(error)(str(error).replace(str(path), name)) from error
         # Where a row names no source, the reader names the file.

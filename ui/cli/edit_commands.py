@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ui.cli.options import DEFAULT_KB, JsonOption, KbOption
+from ui.cli.options import DEFAULT_KB, JsonOption, KbOption, UnapprovedOption
 from ui.cli.progress import note, progress_bar
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def add(
     identifier: Annotated[str | None, typer.Option("--id", help="Id; made from the content by default.")] = None,
     category: CategoryOption = None,
     source: SourceOption = None,
+    unapproved: UnapprovedOption = False,
     kb: KbOption = DEFAULT_KB,
     author: AuthorOption = None,
     wait: WaitOption = 5.0,
@@ -51,7 +52,7 @@ def add(
     if files:
         if any(option is not None for option in (identifier, category, source)):
             raise InputError("--id, --category and --source go with --question; in files they are columns")
-        result = _read(files)
+        result = _read(files, approved_only=not unapproved)
         groups, more = result.groups, {"rejected": len(result.rejects)}
     else:
         questions, answers = _cleaned(question), _cleaned(answer, keep_lines=True)
@@ -124,6 +125,7 @@ def remove(
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, XLSX or JSONL files.")],
     mirror: Annotated[bool, typer.Option("--mirror", help="Also remove the groups that are not in the files.")] = False,
+    unapproved: UnapprovedOption = False,
     kb: KbOption = DEFAULT_KB,
     author: AuthorOption = None,
     wait: WaitOption = 5.0,
@@ -132,7 +134,7 @@ def import_(
     """Add the groups of files whose ids are new, and update those whose ids are known, as one revision."""
     from data.errors import InputError
 
-    result = _read(files)
+    result = _read(files, approved_only=not unapproved)
     if mirror and result.rejects:
         first = result.rejects[0]
         raise InputError(
@@ -238,10 +240,10 @@ def _editor(kb: Path, author: str | None, wait: float) -> "Editor":
     return Editor(kb, encoder_of(kb), author=author, wait=wait)
 
 
-def _read(files: list[Path]) -> "ReadResult":
+def _read(files: list[Path], *, approved_only: bool) -> "ReadResult":
     from data.readers import read_all
 
-    result = read_all(files)
+    result = read_all(files, approved_only=approved_only)
     for line in result.notes:
         note(line)
     for reject in result.rejects[:5]:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ui.cli import edit_commands, place_commands
-from ui.cli.options import DEFAULT_KB, BatchOption, DeviceOption, EncoderOption, JsonOption, KbOption, encoder_settings
+from ui.cli.options import (
+    DEFAULT_KB,
+    BatchOption,
+    DeviceOption,
+    EncoderOption,
+    JsonOption,
+    KbOption,
+    UnapprovedOption,
+    encoder_settings,
+)
 from ui.cli.progress import note, progress_bar
 
 if TYPE_CHECKING:
@@ -30,6 +39,7 @@ def build(
     rejects: Annotated[
         Path | None, typer.Option("--rejects", help="Where unusable rows are written; beside the base by default.")
     ] = None,
+    unapproved: UnapprovedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build a knowledge base from CSV, XLSX or JSONL files; an existing one is kept as NAME.previous."""
@@ -39,7 +49,7 @@ def build(
     from index.building import build_knowledge_base
     from index.encoders.base import make_encoder
 
-    result = read_all(files)
+    result = read_all(files, approved_only=not unapproved)
     target = rejects or kb.absolute().with_name(f"{kb.absolute().name}.rejects.csv")
     if result.rejects:
         check_rejects_target(target, files)

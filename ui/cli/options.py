@@ -30,6 +30,9 @@ TopKOption = Annotated[int, typer.Option("--top-k", min=1, max=100, help="Groups
 ExampleOption = Annotated[
     str, typer.Option("--example", help="Which of a group's answers is shown: medoid, shortest or first.")
 ]
+UnapprovedOption = Annotated[
+    bool, typer.Option("--unapproved", help="Take also groups that a model wrote and nobody has approved.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 
 DEFAULT_KB = Path("kb")
