@@ -12,6 +12,8 @@ from data.errors import DobaeError
 Say = Callable[..., str]
 
 _KNOWN: tuple[tuple[str, str], ...] = (
+    # what a model wrote; also where a whole file holds nothing else
+    (r"nobody has approved this group", "not_approved"),
     # quotes a row's reason, so it stands before those
     (r"no usable row \((?P<count>\d+) rejected", "no_usable_row"),
     # rows of uploaded files

@@ -134,6 +134,7 @@ def test_the_page_says_every_known_problem_in_both_languages() -> None:
         ("qa.csv: columns not read: 비고, 메모", "이 열은 읽지 않았습니다: 비고, 메모"),
         ("cell C2 holds a formula without its value; save the file", "C2 칸의 수식"),
         ("'category' must be a string", "‘category’ 값은"),
+        ("x.csv: no usable row (2 rejected, first: line 1: nobody has approved this group yet; take", "아직 아무도"),
         ("", "안에서 문제가"),
         ("something quite new", "원문 안내: something quite new"),
         (InputError("id 'g1' is in the base already"), "이미 쓰이고 있습니다"),
