@@ -9,8 +9,8 @@ from data.tables import TableRow
 
 PROVENANCE = "provenance"
 _REASON = (
-    "nobody has approved this group yet; take it out of a review queue by `dobae data augment --approve`, or take it as "
-    "it is with --unapproved"
+    "nobody has approved this group yet; take it out of a review queue by `dobae data augment --approve`, "
+    "or take it as it is with --unapproved"
 )
 
 

@@ -10,8 +10,20 @@ def _word(cell: str) -> str:
     return unicodedata.normalize("NFKC", cell).strip().casefold()
 
 
-_YES = frozenset(map(_word, "y yes 1 true o ok accept v ✓ ✔ 예 네 ㅇ ㅇㅇ ○ ◯ 〇 승인".split()))
-_NO = frozenset(map(_word, "n no 0 false reject x × ✕ ✗ ✘ 아니요 아니오 아뇨 ㄴ ㄴㄴ 거절".split()))
+_YES = frozenset(
+    _word(word)
+    for word in (
+        *("y", "yes", "1", "true", "o", "ok", "accept", "v", "✓", "✔"),
+        *("예", "네", "ㅇ", "ㅇㅇ", "○", "◯", "〇", "승인"),
+    )
+)
+_NO = frozenset(
+    _word(word)
+    for word in (
+        *("n", "no", "0", "false", "reject", "x", "×", "✕", "✗", "✘"),
+        *("아니요", "아니오", "아뇨", "ㄴ", "ㄴㄴ", "거절"),
+    )
+)
 
 
 def accepted(cell: str) -> bool | None:

@@ -302,9 +302,7 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(first + second))
 
 
-def _from_json_lines(
-    text: str, path: Path, approved_only: bool
-) -> tuple[list[_Located], list[Reject], list[str]]:
+def _from_json_lines(text: str, path: Path, approved_only: bool) -> tuple[list[_Located], list[Reject], list[str]]:
     located: list[_Located] = []
     rejects: list[Reject] = []
     repairs: Counter[str] = Counter()

@@ -156,14 +156,13 @@ def _from_pdf(path: Path, name: str) -> Iterator[Passage]:
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise Unreadable("is encrypted; save it without a password")
-        title = str(reader.metadata.title or "") if reader.metadata else ""
-        pages = [page.extract_text() for page in reader.pages]
-    except Unreadable:
-        raise
+        locked = reader.is_encrypted and not reader.decrypt("")
+        title = "" if locked or not reader.metadata else str(reader.metadata.title or "")
+        pages = [] if locked else [page.extract_text() for page in reader.pages]
     except Exception as error:  # pypdf fails in its own and in every other way
         raise Unreadable(f"is not a readable PDF ({one_line(error, 100)})") from error
+    if locked:
+        raise Unreadable("is encrypted; save it without a password")
     if not any(page.strip() for page in pages):
         raise Unreadable("holds no text, only images; run text recognition first")
     for number, page in enumerate(pages, 1):

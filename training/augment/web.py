@@ -1,8 +1,8 @@
 """Fetches pages politely: robots.txt honoured, one request a host at a time and not too soon, kept on disk.
 
-A redirect to another host is not followed, of a page as of a robots.txt: that host's owner has not been asked, and a list of addresses must not lead
-to machines nobody listed. The person who lists the addresses answers for the right to use the pages; their licence,
-where they state one, is kept with every passage.
+A redirect to another host is not followed, of a page as of a robots.txt: that host's owner has not been asked, and a
+list of addresses must not lead to machines nobody listed. The person who lists the addresses answers for the right to
+use the pages; their licence, where they state one, is kept with every passage.
 """
 
 import json

@@ -92,7 +92,9 @@ def test_what_cannot_be_read_is_named_with_its_reason(tmp_path: Path) -> None:
     assert [name for name, words in expected.items() if words not in reasons[name]] == []
 
 
-@pytest.mark.parametrize("error", [NotImplementedError("/Crypt filter"), AttributeError("x"), IndexError(), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [NotImplementedError("/Crypt filter"), AttributeError("x"), IndexError(), MemoryError()]
+)
 def test_a_pdf_of_any_oddity_is_named_and_the_others_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -287,7 +289,7 @@ def test_robots_that_cannot_be_had_forbid_unless_there_are_none(
     if allowed:
         assert fetcher.fetch(f"{site.url}/page").html == PAGE
     else:
-        with pytest.raises(Unreadable, match=rf"robots.txt cannot be had \(HTTP {status}\)"):
+        with pytest.raises(Unreadable, match=rf"robots\.txt cannot be had \(HTTP {status}\)"):
             fetcher.fetch(f"{site.url}/page")
 
 
@@ -295,7 +297,7 @@ def test_robots_that_cannot_be_had_forbid_unless_there_are_none(
 def test_robots_that_moved_are_followed_on_their_own_site(site: Site, fetcher: Fetcher) -> None:
     site.moved = {"/robots.txt": "/r1", "/r1": "/r2", "/r2": "/r3", "/r3": "/r4", "/r4": "/rules"}
     assert fetcher.fetch(f"{site.url}/page").html == PAGE
-    with pytest.raises(Unreadable, match="robots.txt forbids it"):
+    with pytest.raises(Unreadable, match=r"robots\.txt forbids it"):
         fetcher.fetch(f"{site.url}/private/page")
 
 
@@ -310,7 +312,7 @@ def test_robots_that_moved_are_followed_on_their_own_site(site: Site, fetcher: F
 )
 def test_robots_that_lead_astray_cannot_be_had(site: Site, fetcher: Fetcher, target: str, reason: str) -> None:
     site.moved = {"/robots.txt": target}
-    with pytest.raises(Unreadable, match=rf"robots.txt cannot be had \({reason}"):
+    with pytest.raises(Unreadable, match=rf"robots\.txt cannot be had \({reason}"):
         fetcher.fetch(f"{site.url}/page")
     assert not any(path == "/page" for path, _ in site.asked)
 
