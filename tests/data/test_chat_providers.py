@@ -70,7 +70,10 @@ def test_what_keeps_a_model_from_being_built_is_named() -> None:
         AttributeError("module langchain_community.chat_models has no attribute ChatOllama"),
         ModuleNotFoundError("No module named 'langchain_community'"),
     ):
-        assert str(setup_error("ollama:qwen3", error)) == "ollama:qwen3 needs another package: pip install langchain-ollama"
+        assert (
+            str(setup_error("ollama:qwen3", error))
+            == "ollama:qwen3 needs another package: pip install langchain-ollama"
+        )
     assert str(setup_error("google_genai:g", ImportError())).endswith("pip install langchain-google-genai")
     assert str(setup_error("bedrock_converse:b", ImportError())).endswith("pip install langchain-aws")
     assert "set OPENAI_API_KEY" in str(setup_error("openai:m", ValueError("Missing credentials")))

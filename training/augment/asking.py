@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from data.types import Message
-from training.augment.budget import Budget, BudgetSpentError
+from training.augment.budget import Budget, BudgetSpentError, Meter
 from training.augment.journal import Journal, Record
 from training.augment.prompts import again_messages
-from training.augment.schema import ChatModel, ChatReply, ReplyError, parse_reply, prompt_tokens, refuses
+from training.augment.schema import ChatModel, ReplyError, parse_reply, prompt_tokens, refuses
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
@@ -54,15 +54,18 @@ class Asker:
         value: Any = None
         asked = tuple(messages)
         for _ in range(2):
+            meter = Meter(self._budget, (prompt_tokens(asked), self._chat.max_output_tokens))
             try:
-                reply = self._paid(asked)
-            except BudgetSpentError:
-                if not problem:
-                    raise
-                break  # the first reply is paid for and bad; there is nothing left to mend it with
-            spent[0] += reply.input_tokens
-            spent[1] += reply.output_tokens
-            estimated = estimated or reply.estimated
+                reply = self._chat.reply(asked, meter)
+            except BaseException as error:
+                spent = [spent[0] + meter.spent[0], spent[1] + meter.spent[1]]
+                if problem and isinstance(error, BudgetSpentError):
+                    break  # the first reply is paid for and bad; there is nothing left to mend it with
+                if any(spent):
+                    self._journal.add_lost(task, (spent[0], spent[1]))
+                raise
+            spent = [spent[0] + meter.spent[0], spent[1] + meter.spent[1]]
+            estimated = estimated or reply.estimated or meter.unsure
             if refuses(reply):
                 problem, detail = "refused", reply.text[:200]
                 break
@@ -83,17 +86,6 @@ class Asker:
             "estimated": estimated,
             "time": now(),
         }
-
-    def _paid(self, messages: Sequence[Message]) -> ChatReply:
-        worst = prompt_tokens(messages), self._chat.max_output_tokens
-        self._budget.reserve(*worst)
-        spent = (0, 0)
-        try:
-            reply = self._chat.reply(messages)
-            spent = reply.input_tokens, reply.output_tokens
-        finally:
-            self._budget.settle(worst, spent)
-        return reply
 
 
 def now() -> str:

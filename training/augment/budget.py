@@ -1,4 +1,8 @@
-"""A ceiling on tokens and money that is never passed: the worst case of a request is set aside before it is sent."""
+"""A ceiling on tokens and money: the worst case of every attempt is set aside before it is sent.
+
+What an attempt cost that broke off is unknown, so its worst case counts as spent. The one thing not known here is what
+was under way when a run was killed: those attempts, as many as run in parallel, are in no record.
+"""
 
 from dataclasses import dataclass
 from threading import Lock
@@ -49,7 +53,7 @@ class Budget:
         return self._cost(self._in, self._out)
 
     def reserve(self, tokens_in: int, tokens_out: int) -> None:
-        """Sets a request's worst case aside.
+        """Sets an attempt's worst case aside.
 
         Raises:
             BudgetSpentError: It could pass a limit.
@@ -72,7 +76,7 @@ class Budget:
             self._held_out += tokens_out
 
     def settle(self, reserved: tuple[int, int], spent: tuple[int, int]) -> None:
-        """Releases what was set aside for a request and counts what it cost."""
+        """Releases what was set aside for an attempt and counts what it cost."""
         with self._lock:
             self._held_in -= reserved[0]
             self._held_out -= reserved[1]
@@ -81,3 +85,41 @@ class Budget:
 
     def _cost(self, tokens_in: int, tokens_out: int) -> float:
         return (tokens_in * self._limits.price_in + tokens_out * self._limits.price_out) / 1_000_000
+
+
+class Meter:
+    """What the attempts at one request may cost, and have cost.
+
+    Args:
+        budget: What is asked before each attempt.
+        worst: Most tokens that one attempt may cost, in and out.
+
+    Attributes:
+        spent: Tokens counted so far, in and out.
+        unsure: Whether an attempt of unknown cost is among them.
+    """
+
+    def __init__(self, budget: Budget, worst: tuple[int, int]) -> None:
+        self._budget = budget
+        self._worst = worst
+        self.spent = (0, 0)
+        self.unsure = False
+
+    def begin(self) -> None:
+        """Sets an attempt's worst case aside.
+
+        Raises:
+            BudgetSpentError: It could pass a limit.
+        """
+        self._budget.reserve(*self._worst)
+
+    def end(self, cost: tuple[int, int] | None) -> None:
+        """Counts an attempt.
+
+        Args:
+            cost: Tokens in and out; None where nobody can tell, as when the connection broke.
+        """
+        self.unsure = self.unsure or cost is None
+        counted = self._worst if cost is None else cost
+        self._budget.settle(self._worst, counted)
+        self.spent = self.spent[0] + counted[0], self.spent[1] + counted[1]

@@ -13,6 +13,7 @@ from typing import Any
 from data.chat_providers import explained, kinds_of, quota_is_spent, read_spec, server_options, setup_error
 from data.errors import GenerationError
 from data.types import Message
+from training.augment.budget import Budget, BudgetLimits, BudgetSpentError, Meter
 from training.augment.schema import ChatReply, estimated_tokens, prompt_tokens
 
 _TRANSIENT_STATUS = {408, 409, 425, 429}
@@ -72,10 +73,15 @@ class LangChainChat:
         """Returns the most tokens one reply may have."""
         return self._settings.max_output_tokens
 
-    def reply(self, messages: Sequence[Message]) -> ChatReply:
+    def reply(self, messages: Sequence[Message], meter: Meter | None = None) -> ChatReply:
         """Sends messages until a reply arrives or patience ends.
 
+        Args:
+            messages: What is said.
+            meter: Told of every attempt, before and after.
+
         Raises:
+            BudgetSpentError: The meter's budget forbids another attempt.
             GenerationError: The provider refuses the request or the key, or stumbled `attempts` times.
         """
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
@@ -88,11 +94,23 @@ class LangChainChat:
             reraise=True,
         )
         try:
-            message = attempts(self._chat.invoke, [tuple(message) for message in messages])
+            return attempts(self._attempt, messages, meter or Meter(Budget(BudgetLimits()), (0, 0)))
+        except BudgetSpentError:
+            raise
         except Exception as error:
             times = f" ({self._settings.attempts} attempts); run again to go on" if _is_transient(error) else ""
             raise GenerationError(f"{self.name} {explained(error)}{times}") from error
-        return _reply_of(message, messages)
+
+    def _attempt(self, messages: Sequence[Message], meter: Meter) -> ChatReply:
+        meter.begin()
+        try:
+            message = self._chat.invoke([tuple(message) for message in messages])
+        except Exception as error:
+            meter.end((0, 0) if _is_free(error) else None)
+            raise
+        reply = _reply_of(message, messages)
+        meter.end((reply.input_tokens, reply.output_tokens))
+        return reply
 
     def _wait(self, state: Any) -> float:
         from tenacity import wait_exponential, wait_random
@@ -124,6 +142,13 @@ def _is_transient(error: BaseException) -> bool:
     if isinstance(status, int):
         return (status in _TRANSIENT_STATUS and not quota_is_spent(error)) or status >= 500
     return bool(_BROKEN.search(kinds_of(error)))
+
+
+def _is_free(error: BaseException) -> bool:
+    """Tells whether a failed attempt cost nothing: it was refused with a status, or never got there."""
+    if isinstance(getattr(error, "status_code", None), int):
+        return True
+    return "ConnectError" in kinds_of(error.__cause__ or error)
 
 
 def _asked_to_wait(error: BaseException | None) -> float:

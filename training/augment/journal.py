@@ -1,12 +1,14 @@
 """An append-only record of a run that survives a kill: every reply paid for, every verdict given, once each.
 
-One JSON object a line, synced before the next step. What a later run finds in it is not asked again. A last line cut
-short by a kill is taken back. The accepted groups are those of the journal: files for people are derived from it.
+One JSON object a line, synced before the next step. What a later run finds in it is not asked again, unless it was no
+usable reply: such a task is asked again by a later run, a few times. A last line cut short by a kill is taken back. The
+accepted groups are those of the journal: files for people are derived from it.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -19,15 +21,24 @@ from data.errors import InputError
 
 FORMAT = 1
 
+UNUSABLE = frozenset(("bad_json", "refused"))
+"""Why a reply may hold nothing; another model, or the same on another day, may do better."""
+
+RUNS = 4
+"""Runs in which a task is asked before an unusable reply stands for good."""
+
 Record = dict[str, Any]
+
+_BEGINS = b'{"kind": "begin"'
+_NEEDED = {"reply": ("task", "value", "tokens"), "verdict": ("task", "accepted"), "lost": ("tokens",)}
 
 
 class Journal:
     """The journal of one run, possibly continued.
 
     Attributes:
-        replies: Reply records by task.
-        verdicts: Verdict records by task, in the order given.
+        replies: Reply records by task; of earlier runs only those that are not to be asked for again.
+        verdicts: Verdict records by task, likewise, in the order given.
         resumed: Whether an earlier run left records.
     """
 
@@ -47,6 +58,8 @@ class Journal:
         self._broken: InputError | None = None
         self.replies: dict[str, Record] = {}
         self.verdicts: dict[str, Record] = {}
+        self._spent = [0, 0]
+        self._runs: Counter[str] = Counter()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._guard = FileLock(f"{path}.lock")
@@ -67,7 +80,13 @@ class Journal:
     def add_reply(self, record: Record) -> None:
         """Writes one reply and waits until it is on the disk; may be called from several threads."""
         self._write({"kind": "reply", **record})
+        self._count(record["tokens"])
         self.replies[record["task"]] = record
+
+    def add_lost(self, task: str, tokens: tuple[int, int]) -> None:
+        """Writes what a task may have cost that no reply came of."""
+        self._write({"kind": "lost", "task": task, "tokens": tokens})
+        self._count(tokens)
 
     def add_verdict(self, record: Record) -> None:
         """Writes one verdict, the accepted group included, and waits until it is on the disk."""
@@ -78,10 +97,20 @@ class Journal:
         """Yields the accepted groups in the order in which they were accepted."""
         return (record["group"] for record in self.verdicts.values() if record["accepted"])
 
+    def rejected(self) -> Counter[str]:
+        """Returns how many candidates were refused, and how many replies were unusable, by reason."""
+        reasons = Counter(str(record["reason"]) for record in self.verdicts.values() if not record["accepted"])
+        judged = self.verdicts.keys()
+        reasons.update(
+            str(record["problem"])
+            for task, record in self.replies.items()
+            if record["value"] is None and task not in judged
+        )
+        return reasons
+
     def tokens(self) -> tuple[int, int]:
-        """Returns the tokens (in, out) of all replies on record."""
-        spent = [record["tokens"] for record in self.replies.values()]
-        return sum(tokens[0] for tokens in spent), sum(tokens[1] for tokens in spent)
+        """Returns the tokens (in, out) of everything on record, unusable replies included."""
+        return self._spent[0], self._spent[1]
 
     def close(self) -> None:
         """Closes the file and lets others have it."""
@@ -119,14 +148,16 @@ class Journal:
         begun = False
         for number, line in enumerate(self._file, 1):
             if not line.endswith(b"\n"):
+                if not begun and line[: len(_BEGINS)] != _BEGINS[: len(line)]:
+                    raise InputError(f"{self._path}: is not a journal; name another file")
                 break
             record = self._record_of(line, number)
             if not begun:
                 self._check(record, settings)
                 begun = True
-            elif record["kind"] == "reply":
-                self.replies[record["task"]] = record
-            elif record["kind"] == "verdict":
+            elif record["kind"] in {"reply", "lost"}:
+                self._take_up_reply(record)
+            elif record["kind"] == "verdict" and self._stands(record):
                 self.verdicts.setdefault(record["task"], record)
             whole += len(line)
         self._file.truncate(whole)
@@ -135,11 +166,29 @@ class Journal:
             self._write({"kind": "begin", "format": FORMAT, "settings": settings})
         return begun
 
+    def _take_up_reply(self, record: Record) -> None:
+        self._count(record["tokens"])
+        if record["kind"] == "lost":
+            return
+        task = record["task"]
+        self._runs[task] += 1
+        if record["value"] is not None or self._runs[task] >= RUNS:
+            self.replies[task] = record
+
+    def _stands(self, verdict: Record) -> bool:
+        """Tells whether a verdict is not about a reply that is to be asked for again."""
+        return bool(verdict["accepted"]) or verdict.get("reason") not in UNUSABLE or verdict["task"] in self.replies
+
+    def _count(self, tokens: Sequence[int]) -> None:
+        with self._lock:
+            self._spent[0] += tokens[0]
+            self._spent[1] += tokens[1]
+
     def _record_of(self, line: bytes, number: int) -> Record:
         try:
             record = json.loads(line)
-            if record["kind"] in {"reply", "verdict"}:
-                record["task"]
+            for name in _NEEDED.get(record["kind"], ()):
+                record[name]
             return dict(record)
         except (ValueError, KeyError, TypeError):
             raise InputError(

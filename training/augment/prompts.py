@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from data.types import Message
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 
 _PERSONA = (
     "당신은 20년 경력의 도배·마감 하자 전문가이자 건축시공 기술자입니다. 사실만 말하고, 확실하지 않거나 "
@@ -29,20 +29,20 @@ _PASSAGE_KEYWORDS = (
 _QUESTIONS = (
     '"{topic}"에 대해 서로 다른 질문 {count}개를 만드세요. 질문마다 표현 두 가지를 쓰되, 첫째는 짧은 반말, '
     "둘째는 정중한 "
-    "존댓말로 하고 둘의 뜻은 같아야 합니다. category에는 마감재, 인테리어, 시공, 마감하자, 건축구조, 기타 "
-    "가운데 하나를 쓰세요.\n"
-    '형식: {{"items": [{{"questions": ["반말 질문", "존댓말 질문"], "category": "분류"}}, ...]}}'
+    "존댓말로 하고 둘의 뜻은 같아야 합니다.{categories}\n"
+    '형식: {{"items": [{{"questions": ["반말 질문", "존댓말 질문"]{field}}}, ...]}}'
 )
 _PASSAGE_QUESTIONS = (
     "다음 자료만 읽고 답할 수 있는 서로 다른 질문 {count}개를 만드세요. 관련 키워드: {topic}. 질문은 자료를 "
     "보지 않은 사람도 "
     '이해할 수 있어야 하며 "이 자료", "위 글" 같은 말은 쓰지 마세요. 질문마다 표현 두 가지(짧은 반말, 정중한 '
-    "존댓말)를 쓰세요.\n"
-    '<자료>\n{passage}\n</자료>\n형식: {{"items": [{{"questions": ["반말 질문", "존댓말 질문"], "category": '
-    '"분류"}}, ...]}}'
+    "존댓말)를 쓰세요.{categories}\n"
+    '<자료>\n{passage}\n</자료>\n형식: {{"items": [{{"questions": ["반말 질문", "존댓말 질문"]{field}}}, ...]}}'
 )
+_CATEGORIES = " category에는 다음 가운데 가장 맞는 하나를 그대로 쓰세요: {names}."
+_CATEGORY_FIELD = ', "category": "분류"'
 _ANSWERS = (
-    "질문: {question}\n이 질문에 전문가로서 답변 {count}개를 쓰세요. 다섯 답은 내용이 서로 어긋나지 않고 "
+    "질문: {question}\n이 질문에 전문가로서 답변 {count}개를 쓰세요. 답변끼리는 내용이 서로 어긋나지 않고 "
     "표현과 자세함만 "
     "달라야 하며, 각각 한국어 존댓말로 {chars}자 이내여야 합니다.\n"
     '형식: {{"answers": ["답변", ...]}}'
@@ -67,10 +67,17 @@ def passage_keyword_messages(passage: str, count: int) -> tuple[Message, ...]:
     return _asked(_PASSAGE_KEYWORDS.format(passage=_defused(passage), count=count))
 
 
-def question_messages(topic: str, count: int, passage: str = "") -> tuple[Message, ...]:
-    """Asks for questions about a topic, answerable from the passage if there is one."""
+def question_messages(topic: str, count: int, passage: str = "", categories: Sequence[str] = ()) -> tuple[Message, ...]:
+    """Asks for questions about a topic, answerable from the passage if there is one, each in one of the categories."""
     template = _PASSAGE_QUESTIONS if passage else _QUESTIONS
-    return _asked(template.format(topic=_defused(topic), count=count, passage=_defused(passage)))
+    asked = template.format(
+        topic=_defused(topic),
+        count=count,
+        passage=_defused(passage),
+        categories=_CATEGORIES.format(names=", ".join(map(_defused, categories))) if categories else "",
+        field=_CATEGORY_FIELD if categories else "",
+    )
+    return _asked(asked)
 
 
 def answer_messages(question: str, count: int, chars: int, passage: str = "") -> tuple[Message, ...]:
@@ -87,7 +94,7 @@ def again_messages(asked: Sequence[Message], reply: str, problem: str) -> tuple[
 def prompt_digest() -> str:
     """Returns a digest of every template."""
     topics = (_KEYWORDS, _PASSAGE_KEYWORDS, _QUESTIONS, _PASSAGE_QUESTIONS)
-    templates = (PROMPT_VERSION, _PERSONA, *topics, _ANSWERS, _PASSAGE_ANSWERS, _AGAIN)
+    templates = (PROMPT_VERSION, _PERSONA, *topics, _CATEGORIES, _CATEGORY_FIELD, _ANSWERS, _PASSAGE_ANSWERS, _AGAIN)
     return sha256("\x1f".join(templates).encode()).hexdigest()[:16]
 
 

@@ -7,12 +7,13 @@ the journal before it is used, so that a later run with the same journal asks on
 
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
 from data.errors import DobaeError, GenerationError
+from data.text import comparable
 from data.types import QAGroup
 from training.augment import prompts
 from training.augment.asking import Asker, now
@@ -24,6 +25,9 @@ from training.augment.schema import AnswerReply, ChatModel, KeywordReply, Questi
 
 _FRUITLESS_ROUNDS = 2
 """Rounds without a kept group after which a model has nothing more to give."""
+
+_LISTED, _NAMED = 40, 40
+"""Most categories put before a model, the commonest of the base, and most characters of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,11 @@ class Outcome:
     tokens: tuple[int, int]
     stopped: DobaeError | None
 
+    @property
+    def uncategorised(self) -> int:
+        """Returns how many groups were given a category that the base does not have, and have none now."""
+        return sum("category_given" in group["provenance"] for group in self.groups)
+
 
 def journal_settings(
     base: Sequence[QAGroup], held_out: Sequence[str], model: str, encoder: str, settings: AugmentSettings
@@ -77,7 +86,7 @@ def journal_settings(
         "model": model,
         "prompts": prompts.prompt_digest(),
         "encoder": encoder,
-        "base": _digest(*(text for group in base for text in (group.id, *group.questions))),
+        "base": _digest(*(text for group in base for text in (group.id, group.category, *group.questions))),
         "held_out": _digest(*held_out),
         **fixed,
     }
@@ -121,7 +130,7 @@ def augment(
             run.passages(passages)
     except (BudgetSpentError, GenerationError) as error:
         stopped = error
-    return Outcome(tuple(journal.accepted()), run.rejected, budget.tokens, stopped)
+    return Outcome(tuple(journal.accepted()), journal.rejected(), budget.tokens, stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,9 @@ class _Run:
         progress: Callable[[int, int], None],
     ) -> None:
         self._known = [question for group in base for question in group.questions]
+        counted = Counter(group.category for group in base if comparable(group.category))
+        self._listed = [name for name, _ in counted.most_common() if len(name) <= _NAMED][:_LISTED]
+        self._categories = {comparable(name): name for name in reversed(counted)}
         self._chat = chat
         self._filters = filters
         self._asker = Asker(chat, journal, budget)
@@ -164,8 +176,9 @@ class _Run:
         self._settings = settings
         self._encoder = encoder
         self._progress = progress
-        self.kept = 0
-        self.rejected: Counter[str] = Counter()
+        # What earlier runs have kept counts, also where it lies behind something that they could not use.
+        self.kept = sum(1 for _ in journal.accepted())
+        self._met = 0  # kept groups passed by in this run, of earlier runs too
 
     # ---- units -----------------------------------------------------------------------------------------------------
 
@@ -174,31 +187,41 @@ class _Run:
         used: dict[str, None] = {}
         fruitless = number = 0
         while self.kept < wanted and fruitless < _FRUITLESS_ROUNDS:
-            before = self.kept
+            before = self._met
             chance = random.Random(f"{self._settings.seed}/{number}")  # noqa: S311 - reproducible, not secret
             shown = chance.sample(self._known, min(self._settings.shown, len(self._known)))
             messages = prompts.keyword_messages(shown, [*used][-60:], self._settings.keywords)
-            reply, problem = self._asker.ask(f"r{number}/keywords", messages, KeywordReply)
-            if problem:
-                self.rejected[problem] += 1
-            fresh = [word for word in (reply.keywords if reply else []) if word not in used][: self._settings.keywords]
-            used.update(dict.fromkeys(fresh))
-            units = [_Unit(f"r{number}/{place}", topic) for place, topic in enumerate(fresh)]
+            reply, _ = self._asker.ask(f"r{number}/keywords", messages, KeywordReply)
+            units = self._fresh(number, reply.keywords if reply else [], used)
+            used.update(dict.fromkeys(unit.topic for unit in units))
             for unit in self._worked(units):
                 self._judge(unit, wanted)
                 self._progress(min(self.kept, wanted), wanted)
                 if self.kept >= wanted:
                     break
-            fruitless = fruitless + 1 if self.kept == before else 0
+            fruitless = fruitless + 1 if self._met == before else 0
             number += 1
 
+    def _fresh(self, number: int, topics: Sequence[str], used: Container[str]) -> list[_Unit]:
+        """Makes units of new topics; a topic keeps its place whatever else is new, and what was begun is gone on with.
+
+        A round that was unusable and is asked again brings topics that later rounds have worked on already.
+        """
+        units = [_Unit(f"r{number}/{place}", topic) for place, topic in enumerate(dict.fromkeys(topics))]
+        begun = self._journal.replies
+        fresh = [unit for unit in units if unit.topic not in used or f"{unit.task}/questions" in begun]
+        return fresh[: self._settings.keywords]
+
     def passages(self, passages: Sequence[Passage]) -> None:
-        units = [_Unit(f"p{passage.key}", "", passage) for passage in passages]
+        units = [] if self._enough() else [_Unit(f"p{passage.key}", "", passage) for passage in passages]
         for done, unit in enumerate(self._worked(units), 1):
             self._judge(unit, self._settings.count)
             self._progress(done, len(units))
-            if self._settings.count is not None and self.kept >= self._settings.count:
+            if self._enough():
                 return
+
+    def _enough(self) -> bool:
+        return self._settings.count is not None and self.kept >= self._settings.count
 
     def _worked(self, units: Sequence[_Unit]) -> Iterator[_Unit]:
         """Works on a few units at a time and yields them in order; a stop is raised after what was done before it."""
@@ -231,7 +254,7 @@ class _Run:
                 if words is None:
                     unit.candidates.append(_Candidate(f"{unit.task}/keywords", (), "", None, problem))
                     return unit
-            messages = prompts.question_messages(unit.topic, settings.questions, passage)
+            messages = prompts.question_messages(unit.topic, settings.questions, passage, self._listed)
             reply, problem = self._asker.ask(f"{unit.task}/questions", messages, QuestionReply)
             if reply is None:
                 unit.candidates.append(_Candidate(f"{unit.task}/questions", (), "", None, problem))
@@ -259,10 +282,8 @@ class _Run:
                 self._journal.add_verdict(record)
                 if record["accepted"]:
                     self._filters.add([_group_of(record["group"])])
-            if record["accepted"]:
-                self.kept += 1
-            else:
-                self.rejected[record["reason"]] += 1
+                    self.kept += 1
+            self._met += record["accepted"]
 
     def _judged(self, candidate: _Candidate, unit: _Unit) -> Record:
         if candidate.answers is None:
@@ -275,7 +296,7 @@ class _Run:
             id=f"aug-{digest[:10]}",
             questions=candidate.questions,
             answers=candidate.answers,
-            category=candidate.category,
+            category=self._categories.get(comparable(candidate.category), ""),
             source=passage.source if passage else f"augment:{self._chat.name}",
         )
         verdict = self._filters.check(group, passage.text if passage else "")
@@ -303,6 +324,8 @@ class _Run:
             "dropped_answers": verdict.dropped,
             "approved": False,
         }
+        if candidate.category and comparable(candidate.category) not in self._categories:
+            provenance["category_given"] = candidate.category
         if unit.passage:
             provenance["passage"] = asdict(unit.passage)
         return provenance

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data.errors import DobaeError
 from data.types import Message
+from training.augment.budget import Meter
 
 ReplyModel = TypeVar("ReplyModel", bound=BaseModel)
 
@@ -106,10 +107,15 @@ class ChatModel(Protocol):
         """Returns the most tokens one reply may have."""
         ...
 
-    def reply(self, messages: Sequence[Message]) -> ChatReply:
+    def reply(self, messages: Sequence[Message], meter: Meter | None = None) -> ChatReply:
         """Returns the reply.
 
+        Args:
+            messages: What is said.
+            meter: Told of every attempt, before and after.
+
         Raises:
+            BudgetSpentError: The meter's budget forbids another attempt.
             GenerationError: The provider cannot be used, or stumbled too often.
         """
         ...

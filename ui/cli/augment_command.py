@@ -215,6 +215,7 @@ def _report(
 ) -> None:
     from data.errors import GenerationError
     from training.augment.budget import BudgetSpentError
+    from training.augment.journal import RUNS
     from training.augment.outputs import write_rows
     from training.augment.review import write_review
 
@@ -227,9 +228,12 @@ def _report(
     if review is not None and not nothing:
         added = write_review(review, outcome.groups)
         note(f"{review}: {added} rows to mark in the column accept; then --approve {review} --out FILE")
+    if outcome.uncategorised:
+        note(f"{outcome.uncategorised} groups were given a category that FILE does not have; theirs is left empty")
     facts = {
         "groups": len(outcome.groups),
         "rejected": dict(outcome.rejected.most_common()),
+        "uncategorised": outcome.uncategorised,
         "tokens": {"in": outcome.tokens[0], "out": outcome.tokens[1]},
         "cost": round(cost, 6),
         "stopped": str(outcome.stopped) if outcome.stopped else "",
@@ -249,8 +253,8 @@ def _report(
         raise outcome.stopped
     elif nothing:
         raise GenerationError(
-            f"no group was kept, and nothing is written; {journal} says why each was refused, and what was unusable "
-            "is asked for again by the same command"
+            f"no group was kept, and nothing is written; {journal} says why each was refused; what was unusable is "
+            f"asked for again by the same command, in {RUNS} runs at most"
         )
 
 

@@ -12,7 +12,9 @@ from ui.cli.progress import note
 
 def split(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL of questions and answers.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory for train.jsonl and held_out.jsonl, which must not hold them yet.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Directory for train.jsonl and held_out.jsonl, which must not hold them yet.")
+    ],
     held_out: Annotated[float, typer.Option("--held-out", help="Share of the groups to hold out.")] = 0.15,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same split.")] = 0,
     as_json: JsonOption = False,

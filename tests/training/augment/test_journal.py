@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from data.errors import InputError
-from training.augment.budget import Budget, BudgetLimits, BudgetSpentError
-from training.augment.journal import Journal
+from training.augment.budget import Budget, BudgetLimits, BudgetSpentError, Meter
+from training.augment.journal import RUNS, Journal
 
 SETTINGS = {"model": "m", "seed": 0}
 REPLY = {"task": "r0/keywords", "value": {"keywords": ["벽지"]}, "problem": "", "tokens": [10, 5]}
@@ -73,6 +73,11 @@ def test_another_file_is_not_taken_for_a_journal(tmp_path: Path) -> None:
     (tmp_path / "j").write_text(json.dumps({"kind": "group"}) + "\n", "utf-8")
     with pytest.raises(InputError, match="is not a journal"):
         Journal(tmp_path / "j", SETTINGS)
+    for content in ("{}", '[{"mine": 1}]', "notes of mine"):  # one line without an end is not a torn one of ours
+        (tmp_path / "j").write_text(content, "utf-8")
+        with pytest.raises(InputError, match="is not a journal"):
+            Journal(tmp_path / "j", SETTINGS)
+        assert (tmp_path / "j").read_text("utf-8") == content
 
 
 def test_a_full_disk_is_one_line_and_what_was_written_before_stands(
@@ -95,6 +100,43 @@ def test_a_full_disk_is_one_line_and_what_was_written_before_stands(
         assert "r0/0/1" not in again.verdicts
 
 
+def _refused(reason: str) -> dict[str, object]:
+    return {"task": "r0/0/0", "accepted": False, "reason": reason}
+
+
+def test_an_unusable_reply_is_not_taken_up_but_its_cost_is_and_after_some_runs_it_stands(tmp_path: Path) -> None:
+    unusable = REPLY | {"task": "r0/0/0", "value": None, "problem": "bad_json"}
+    for number in range(RUNS):
+        with Journal(tmp_path / "j", SETTINGS) as journal:
+            assert (journal.replies, journal.verdicts) == ({}, {})
+            assert journal.tokens() == (10 * number, 5 * number)
+            journal.add_reply(unusable)
+            journal.add_verdict(_refused("bad_json"))
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        assert list(journal.replies) == list(journal.verdicts) == ["r0/0/0"]
+
+
+def test_a_usable_reply_takes_the_place_of_an_unusable_one(tmp_path: Path) -> None:
+    good = REPLY | {"task": "r0/0/0"}
+    for reply, verdict in ((good | {"value": None}, _refused("refused")), (good, VERDICT)):
+        with Journal(tmp_path / "j", SETTINGS) as journal:
+            journal.add_reply(reply)
+            journal.add_verdict(verdict)
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        assert journal.replies["r0/0/0"]["value"] == REPLY["value"]
+        assert len(list(journal.accepted())) == 1
+        assert journal.tokens() == (20, 10)
+
+
+def test_what_broke_off_counts_in_the_next_run(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        journal.add_lost("r0/keywords", (7, 3))
+        assert journal.tokens() == (7, 3)
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        assert journal.tokens() == (7, 3)
+        assert journal.replies == {}
+
+
 def test_a_budget_counts_what_is_under_way_and_what_earlier_runs_spent() -> None:
     budget = Budget(BudgetLimits(max_tokens=100), (30, 10))
     budget.reserve(20, 20)
@@ -112,3 +154,16 @@ def test_a_budget_in_money_uses_both_prices() -> None:
         budget.reserve(0, 60_000)
     budget.settle((500_000, 0), (100_000, 20_000))
     assert budget.cost == pytest.approx(0.3)
+
+
+def test_an_attempt_of_unknown_cost_counts_as_its_worst_case() -> None:
+    budget = Budget(BudgetLimits(max_tokens=100))
+    meter = Meter(budget, (20, 20))
+    meter.begin()
+    meter.end(None)
+    meter.begin()
+    meter.end((5, 5))
+    assert (meter.spent, meter.unsure, budget.tokens) == ((25, 25), True, (25, 25))
+    meter.begin()
+    with pytest.raises(BudgetSpentError):
+        meter.begin()

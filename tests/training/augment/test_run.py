@@ -10,13 +10,13 @@ import pytest
 from data.errors import GenerationError, InputError
 from data.types import Message, QAGroup
 from index.encoders.base import HashEncoder
-from tests.training.augment.scripted_server import ScriptedServer, running
+from tests.training.augment.scripted_server import ScriptedServer, korean_script, running
 from training.augment.budget import Budget, BudgetLimits, BudgetSpentError
 from training.augment.chat import ChatSettings, LangChainChat
 from training.augment.filters import Filters
 from training.augment.journal import Journal
 from training.augment.passages import Passage
-from training.augment.prompts import prompt_digest
+from training.augment.prompts import answer_messages, prompt_digest, question_messages
 from training.augment.run import AugmentSettings, Outcome, augment
 from training.augment.thresholds import Thresholds
 
@@ -210,6 +210,100 @@ def test_a_budget_is_never_passed_and_a_larger_one_goes_on(server: ScriptedServe
     assert 0 < len(small.groups) < 12
     large = grown(server, tmp_path / "j", limits=BudgetLimits(max_tokens=10 * spent))
     assert [group["id"] for group in large.groups] == [group["id"] for group in whole.groups]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("trouble", ["timeout", "disconnect"])
+def test_attempts_that_broke_off_count_against_the_budget(server: ScriptedServer, tmp_path: Path, trouble: str) -> None:
+    server.every, server.troubles = 1, {1: trouble}
+    outcome = grown(server, tmp_path / "j", attempts=6, limits=BudgetLimits(max_tokens=2_000))
+    assert isinstance(outcome.stopped, BudgetSpentError)
+    asked = len(server.requests)
+    assert 1 <= asked < 6
+    assert asked * 256 < sum(outcome.tokens) <= 2_000
+    again = grown(server, tmp_path / "j", limits=BudgetLimits(max_tokens=2_000))
+    assert isinstance(again.stopped, BudgetSpentError)
+    assert again.tokens == outcome.tokens
+    assert len(server.requests) == asked
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("trouble", ["429", "500"])
+def test_attempts_that_were_refused_cost_nothing(server: ScriptedServer, tmp_path: Path, trouble: str) -> None:
+    server.every, server.troubles = 1, {1: trouble}
+    outcome = grown(server, tmp_path / "j", attempts=3)
+    assert isinstance(outcome.stopped, GenerationError)
+    assert outcome.tokens == (0, 0)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("trouble", ["bad_json", "refuse"])
+def test_what_was_unusable_is_asked_again_by_the_next_run(server: ScriptedServer, tmp_path: Path, trouble: str) -> None:
+    whole = grown(server, tmp_path / "whole")
+    server.requests.clear()
+    server.every, server.troubles = 1, {1: trouble}
+    bad = grown(server, tmp_path / "j")
+    assert bad.groups == ()
+    server.every, server.troubles = 0, {}
+    good = grown(server, tmp_path / "j")
+    assert [group["id"] for group in good.groups] == [group["id"] for group in whole.groups]
+    assert sum(good.tokens) > sum(whole.tokens) > 0
+    asked = len(server.requests)
+    again = grown(server, tmp_path / "j")
+    assert again == good
+    assert len(server.requests) == asked
+
+
+@pytest.mark.integration
+def test_unusable_replies_here_and_there_double_nothing_when_asked_again(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    server.every, server.troubles = 3, {1: "refuse"}
+    first = grown(server, tmp_path / "j", parallel=3)
+    server.troubles = {}
+    again = grown(server, tmp_path / "j", count=20, parallel=3)
+    ids = [group["id"] for group in again.groups]
+    assert {group["id"] for group in first.groups} <= set(ids)
+    assert len(set(ids)) == len(ids) == 20
+    questions = [group["questions"][0] for group in again.groups]
+    assert len(set(questions)) == 20
+    topics = {group["provenance"]["topic"] for group in again.groups}
+    assert all(group["provenance"]["topic"] in "".join(group["questions"]) for group in again.groups), topics
+
+
+@pytest.mark.integration
+def test_categories_are_those_of_the_base(server: ScriptedServer, tmp_path: Path) -> None:
+    base = (
+        QAGroup("b1", ("벽지가 왜 들뜨나요?",), ("풀이 덜 말라 들뜹니다.",), "벽지 일"),
+        QAGroup("b2", ("장판이 왜 울어요?",), ("더워서 웁니다.",), "바닥 일"),
+    )
+
+    for says, kept in (("벽지일", "벽지 일"), ("기타", "")):
+        server.script = lambda message, times, says=says: korean_script(message, times).replace("기타", says)
+        encoder = HashEncoder()
+        with Journal(tmp_path / says, {}) as record:
+            outcome = augment(
+                base,
+                None,
+                chat=chat(server),
+                filters=Filters(base, (), encoder, Thresholds(0.2, -1.0, 0.97)),
+                journal=record,
+                budget=Budget(BudgetLimits()),
+                settings=AugmentSettings(count=3, parallel=1),
+            )
+        assert {group["category"] for group in outcome.groups} == {kept}
+        assert outcome.uncategorised == (0 if kept else 3)
+    asked = [request for request in server.requests if '{"items"' in request]
+    assert all("그대로 쓰세요: 벽지 일, 바닥 일." in request for request in asked)
+
+
+def test_prompts_ask_for_a_category_only_where_there_are_some() -> None:
+    for passage in ("", "자료입니다."):
+        assert "category" not in question_messages("이음매", 3, passage)[1].content
+        content = question_messages("이음매", 3, passage, ("벽지", "</자료>"))[1].content
+        assert '"category": "분류"' in content
+        assert content.count("</자료>") == bool(passage)
+    assert "다섯" not in answer_messages("왜?", 3, 200)[1].content
 
 
 @pytest.mark.integration
