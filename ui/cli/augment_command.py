@@ -34,7 +34,9 @@ def augment(
     out: Annotated[Path | None, typer.Option("--out", help="New JSONL file for the groups.")] = None,
     review: Annotated[
         Path | None,
-        typer.Option("--review", help="CSV for a person to mark in its accept column; marks made are kept."),
+        typer.Option(
+            "--review", help="CSV for a person to mark in its accept column (y or O, n or X); marks made are kept."
+        ),
     ] = None,
     approve: Annotated[
         Path | None, typer.Option("--approve", help="Write the groups accepted in this review CSV to --out.")

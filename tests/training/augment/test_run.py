@@ -11,7 +11,7 @@ from data.errors import GenerationError, InputError
 from data.types import Message, QAGroup
 from index.encoders.base import HashEncoder
 from tests.training.augment.scripted_server import ScriptedServer, korean_script, running
-from training.augment.budget import Budget, BudgetLimits, BudgetSpentError
+from training.augment.budget import Budget, BudgetLimits, BudgetSpentError, Meter
 from training.augment.chat import ChatSettings, LangChainChat
 from training.augment.filters import Filters
 from training.augment.journal import Journal
@@ -234,6 +234,15 @@ def test_attempts_that_were_refused_cost_nothing(server: ScriptedServer, tmp_pat
     outcome = grown(server, tmp_path / "j", attempts=3)
     assert isinstance(outcome.stopped, GenerationError)
     assert outcome.tokens == (0, 0)
+
+
+@pytest.mark.integration
+def test_attempts_that_never_arrived_cost_nothing() -> None:
+    meter = Meter(Budget(BudgetLimits()), (20, 20))
+    settings = ChatSettings("openai:scripted", base_url="http://127.0.0.1:9/v1", timeout=0.5, attempts=2)
+    with pytest.raises(GenerationError, match="cannot be reached"):
+        LangChainChat(settings, pause=lambda _seconds: None).reply(ASK, meter)
+    assert (meter.spent, meter.unsure) == ((0, 0), False)
 
 
 @pytest.mark.integration
