@@ -18,6 +18,7 @@ from training.augment.schema import ChatReply, estimated_tokens, prompt_tokens
 
 _TRANSIENT_STATUS = {408, 409, 425, 429}
 _BROKEN = re.compile(r"Connect|Protocol|ReadError|IncompleteRead|ChunkedEncoding|Timeout|JSONDecode")
+_NEVER_SENT = re.compile(r"\b(?:ConnectError|ConnectTimeout|ConnectionRefusedError)\b")
 _LONGEST_WAIT = 60.0
 
 
@@ -148,7 +149,12 @@ def _is_free(error: BaseException) -> bool:
     """Tells whether a failed attempt cost nothing: it was refused with a status, or never got there."""
     if isinstance(getattr(error, "status_code", None), int):
         return True
-    return "ConnectError" in kinds_of(error.__cause__ or error)
+    cause: BaseException | None = error
+    while cause is not None:
+        if _NEVER_SENT.search(kinds_of(cause)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _asked_to_wait(error: BaseException | None) -> float:
