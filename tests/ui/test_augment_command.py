@@ -62,6 +62,7 @@ def server() -> Iterator[ScriptedServer]:
         (["BASE", "--model", "openai:m", "--out", "o", "--journal", "BASE"], "with --journal"),
         (["--registers", "BASE", "--out", "BASE"], "is an input file"),
         (["--approve", "BASE", "--out", "BASE"], "is an input file"),
+        (["BASE", "--model", "openai:m", "--out", "x", "--review", "x"], "need a file each"),
         (["--approve", "r.csv", "--out", "OTHER"], "exists already; name a new file with --out"),
         (["--registers", "BASE", "--out", "OTHER"], "exists already; name a new file with --out"),
         (["BASE", "--model", "openai:m", "--out", "OTHER"], "exists already; name a new file with --out"),

@@ -98,6 +98,9 @@ def augment(
     for target, option in ((out, "--out"), (review, "--review"), (journal, "--journal")):
         if target is not None:
             check_target(target, inputs, option)
+    named = [target.resolve() for target in (out, review, journal) if target is not None]
+    if len(set(named)) < len(named):
+        raise InputError("--out, --review and --journal need a file each; name different ones")
     if approve is not None or registers is not None:
         if approve is not None and registers is not None:
             raise InputError("--approve and --registers are separate steps; give one of them")
