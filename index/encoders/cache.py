@@ -93,13 +93,13 @@ class CachedEncoder:
 
     Args:
         encoder: Encodes what is missing.
-        path: The cache's file.
+        cache: Where vectors are kept.
     """
 
-    def __init__(self, encoder: Encoder, path: Path) -> None:
+    def __init__(self, encoder: Encoder, cache: EmbeddingCache) -> None:
         self._queries = encoder
         self._passages = AsPassages(encoder)
-        self._cache = EmbeddingCache(path)
+        self._cache = cache
         self.spec = encoder.spec
         self.dim = encoder.dim
         self.fingerprint = encoder.fingerprint

@@ -1,4 +1,4 @@
-"""The knowledge bases that are asked, built once and kept; every text is encoded once for all of them."""
+"""The knowledge bases that are asked, built once and kept."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,40 +9,8 @@ from pathlib import Path
 from data.errors import KnowledgeBaseError
 from data.types import QAGroup
 from index.building import build_knowledge_base
-from index.encoders.base import Encoder, Progress, Vectors
-from index.encoders.cache import EmbeddingCache
+from index.encoders.base import Encoder, Progress
 from index.knowledge_base import KnowledgeBase, open_knowledge_base
-
-
-class CachedEncoder:
-    """An encoder that asks its inner one for new questions only, across runs."""
-
-    def __init__(self, inner: Encoder, cache: EmbeddingCache) -> None:
-        self._inner = inner
-        self._cache = cache
-
-    @property
-    def spec(self) -> str:
-        """Returns the inner encoder's name."""
-        return self._inner.spec
-
-    @property
-    def dim(self) -> int:
-        """Returns the length of a vector."""
-        return self._inner.dim
-
-    @property
-    def fingerprint(self) -> str:
-        """Returns the inner encoder's identity."""
-        return self._inner.fingerprint
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Encodes questions, each once ever; shape `(len(texts), dim)`."""
-        return self._cache.encode_queries(self._inner, texts)
-
-    def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Encodes passages with the inner encoder; shape `(len(texts), dim)`."""
-        return self._inner.encode_passages(texts)
 
 
 def open_bases(

@@ -11,10 +11,10 @@ from typing import Any
 
 from data.prompts import PROMPT_VERSION, prompt_digest
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
-from index.encoders.cache import EmbeddingCache
+from index.encoders.cache import CachedEncoder, EmbeddingCache
 from rag.evaluation.answering import Asking, OpenBase, answer_all, plan_askings
 from rag.evaluation.arms import Arm, prepare_arms
-from rag.evaluation.bases import CachedEncoder, base_digest, open_bases
+from rag.evaluation.bases import base_digest, open_bases
 from rag.evaluation.config import EvaluationConfig
 from rag.evaluation.journal import AnswerJournal
 from rag.evaluation.metric_encoders import MetricEncoder, make_metric_encoder

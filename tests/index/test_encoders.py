@@ -105,7 +105,7 @@ class TestCache:
 
         own = Marking()
         for _ in range(2):
-            cached = CachedEncoder(own, tmp_path / "c.sqlite")
+            cached = CachedEncoder(own, EmbeddingCache(tmp_path / "c.sqlite"))
             questions, passages = cached.encode_queries(["가", "나"]), cached.encode_passages(["가"])
         assert own.texts_encoded == ["가", "나", "passage: 가"]
         assert np.array_equal(questions, own.encode_queries(["가", "나"]))

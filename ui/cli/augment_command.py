@@ -144,7 +144,7 @@ def augment(
     )  # fmt: skip
 
     from index.encoders.base import make_encoder
-    from index.encoders.cache import CachedEncoder
+    from index.encoders.cache import CachedEncoder, EmbeddingCache
     from training.augment.budget import Budget
     from training.augment.filters import Filters, FilterSettings
     from training.augment.journal import Journal
@@ -153,7 +153,7 @@ def augment(
     from training.augment.thresholds import calibrated
 
     own = make_encoder(encoder_settings(encoder, device, batch_size))
-    text_encoder = CachedEncoder(own, Path(f"{target}.embeddings.sqlite"))
+    text_encoder = CachedEncoder(own, EmbeddingCache(Path(f"{target}.embeddings.sqlite")))
     fixed = journal_settings(base, secret, chat.name, text_encoder.fingerprint, settings)
     with Journal(target, fixed) as record, progress_bar("growing") as progress:
         if record.resumed:
