@@ -135,6 +135,45 @@ def test_particles_follow_the_final_consonant() -> None:
         assert f"{first}{'과' if first.endswith('방법') else '와'} " in join.question
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("들뜬 마루는 접착제로 보수할 수 있나요, 교체해야 하나요?", "벽지가 우는 이유가 뭐야?"),
+        ("누수 잡았는데 바로 도배해도 되나요 아님 말려야 되나요?", "벽지가 우는 이유가 뭐야?"),
+        ("벽지가 우는 이유가 뭐야?", "문짝이 뒤틀려 잘 닫히지 않는데 해결 방법이 무엇인가요?"),
+        ("벽지가 우는 이유가 뭐야?", "벽면을 고르게 다듬고 나서 벽지를 발라야 하나요?"),
+        ("벽지가 우는 이유가 뭐야?", "필름은 어떤 곳에 쓰고 장단점은 무엇인가요?"),
+        ("벽지가 우는 이유가 뭐야?", "비용이 생기는 이유와 줄이는 방법이 뭔가요?"),
+    ],
+)
+def test_only_one_plain_matter_goes_into_a_relation(first: str, second: str) -> None:
+    groups = [QAGroup(name, (text,), ("답.",)) for name, text in (("a", first), ("b", second))]
+    styles = {join.style for seed in range(60) for join in join_groups(groups, count=2, seed=seed).joined}
+    assert "connective" in styles
+    assert "relation" not in styles
+
+
+def test_a_relation_takes_the_noun_phrase_where_there_is_one() -> None:
+    groups = [
+        QAGroup("a", ("벽지는 왜 우나요?", "벽지가 우는 이유가 뭐야?"), ("답.",)),
+        QAGroup("b", ("장판을 꼭 바꿔야 하나요?",), ("답.",)),
+    ]
+    made = (join_groups(groups, count=1, seed=seed).joined[0] for seed in range(80))
+    relations = {join.parts for join in made if join.style == "relation"}
+    assert relations <= {
+        ("벽지가 우는 이유", "장판을 꼭 바꿔야 하는지"),
+        ("장판을 꼭 바꿔야 하는지", "벽지가 우는 이유"),
+    }
+    assert relations
+
+
+def test_a_request_is_closed_by_a_full_stop() -> None:
+    groups = [QAGroup("a", ("실리콘을 다시 쏘는 순서 알려줘",), ("답.",)), QAGroup("b", ("도배 순서는?",), ("답.",))]
+    made = [join_groups(groups, count=1, seed=seed).joined[0].question for seed in range(30)]
+    assert any("알려줘. " in text for text in made)
+    assert not any("알려줘?" in text for text in made)
+
+
 @pytest.mark.integration
 def test_the_splitter_takes_joins_apart_again(starter_groups: tuple[QAGroup, ...]) -> None:
     from rag.decompose import decompose
