@@ -1,6 +1,6 @@
 """Small plots as inline SVG: bars, histograms, intervals, lines, points.
 
-Text is text, so the reader's own Korean font shows it. Styled by `index.page_parts`.
+Text is text, shown in the page's fonts. Styled by `index.page_parts`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,16 @@ from typing import NamedTuple
 _WIDTH, _HEIGHT, _BASE, _TOP = 360, 150, 122, 14
 
 
-def histogram(title: str, edges: Sequence[float], bars: Sequence[int], unit: str, mark: float | None = None) -> str:
+def histogram(
+    title: str,
+    edges: Sequence[float],
+    bars: Sequence[int],
+    unit: str,
+    mark: float | None = None,
+    *,
+    whole: bool = False,
+    cut: bool = False,
+) -> str:
     """Draws a histogram.
 
     Args:
@@ -19,15 +28,17 @@ def histogram(title: str, edges: Sequence[float], bars: Sequence[int], unit: str
         bars: Count of each bin.
         unit: Follows the numbers in each bar's tooltip.
         mark: Value at which a line is drawn, such as the median.
+        whole: The values are whole numbers, so that a bin ends one below its right edge.
+        cut: The last bin holds all greater values, too.
     """
     low, high = edges[0], edges[-1]
     span = (high - low) or 1.0
     tallest = max(bars) or 1
     shapes = []
-    for count, left, right in zip(bars, edges, edges[1:], strict=False):
+    for number, (count, left, right) in enumerate(zip(bars, edges, edges[1:], strict=False), 1):
         x, width = (left - low) / span * _WIDTH, max(1.0, (right - left) / span * _WIDTH - 1)
         height = count / tallest * (_BASE - _TOP)
-        label = f"{_number(left)}–{_number(right)} {unit}: {count:,}"
+        label = f"{_reach(left, right - int(whole), open_end=cut and number == len(bars))} {unit}: {count:,}"
         shapes.append(
             f'<rect class="bar" x="{x:.1f}" y="{_BASE - height:.1f}" width="{width:.1f}" height="{height:.1f}">'
             f"<title>{escape(label)}</title></rect>"
@@ -206,6 +217,12 @@ def _figure(title: str, shapes: Sequence[str], height: float, below: str = "") -
         f'<figure><figcaption>{escape(title)}</figcaption><svg role="img" aria-label="{escape(title, quote=True)}" '
         f'viewBox="-2 0 {_WIDE + 4} {height}">{"".join(shapes)}</svg>{below}</figure>'
     )
+
+
+def _reach(first: float, last: float, *, open_end: bool) -> str:
+    if open_end:
+        return f"{_number(first)}+"
+    return _number(first) if first == last else f"{_number(first)}–{_number(last)}"
 
 
 def _number(value: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from data.catalog import spoken
+from index.page_font import FONT_FAMILIES, font_face
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2327;--soft:#5b6670;--line:#dde2e6;--paper:#fff;--card:#f6f7f8;--main:#2f6f8f;
@@ -14,9 +15,8 @@ _STYLE = """
 @media(prefers-color-scheme:dark){:root{--ink:#e6eaed;--soft:#9aa6af;--line:#39424a;--paper:#15191c;--card:#1e2428;
 --main:#6fb1d1;--hot:#e58b72}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:1080px;padding:28px 20px 60px;background:var(--paper);color:var(--ink);font:15px/1.6
-system-ui,-apple-system,"Apple SD Gothic Neo","Malgun Gothic",
-"Noto Sans KR","Noto Sans CJK KR","NanumGothic",sans-serif;
+body{margin:0 auto;max-width:1080px;padding:28px 20px 60px;background:var(--paper);color:var(--ink);
+font:15px/1.6 @fonts@;
 word-break:keep-all;overflow-wrap:anywhere}
 h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:38px 0 10px}h3{font-size:16px;margin:22px 0 4px}
 p.soft,.soft{color:var(--soft)}
@@ -25,7 +25,7 @@ p.soft,.soft{color:var(--soft)}
 .tile b{display:block;font-size:22px;line-height:1.3}.tile.hot b{color:var(--hot)}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}
 figure{margin:0;background:var(--card);border-radius:10px;padding:12px 14px}figcaption{font-size:14px}
-svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
+svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--soft)}
 .bar{fill:var(--main)}.axis{stroke:var(--line)}.mark{stroke:var(--hot);stroke-width:1.5;stroke-dasharray:4 3}
 .row{display:grid;grid-template-columns:11em 1fr 5em;gap:10px;align-items:center;margin:3px 0}
 .track{background:var(--card);border-radius:4px}.fill{display:block;height:14px;background:var(--main);border-radius:4px}
@@ -33,7 +33,8 @@ svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--so
 @media(max-width:600px){.row{grid-template-columns:7.5em 1fr 3.5em}}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;vertical-align:top;padding:6px 8px;border-bottom:1px solid var(--line)}
-th{color:var(--soft);font-weight:600}td.id{white-space:nowrap}td.num,th.num{text-align:right;white-space:nowrap}
+th{color:var(--soft);font-weight:600}td.id,td.short{white-space:nowrap}td.num,th.num{text-align:right;white-space:nowrap}
+th{min-width:3em}td{min-width:7em}td.id,td.short,td.num{min-width:0}td.text{min-width:18em}
 details{margin:8px 0}summary{cursor:pointer}
 .plots+.plots{margin-top:18px}
 .plots.wide2{grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr))}
@@ -45,7 +46,7 @@ details{margin:8px 0}summary{cursor:pointer}
 .c6{stroke:#a1486e}.c7{stroke:#6b7580}.c8{stroke:#7a5230}
 .b0{background:#2f6f8f}.b1{background:#b4472f}.b2{background:#4d8a3f}.b3{background:#8b5fa8}.b4{background:#b58a1f}
 .b5{background:#3c8f8a}.b6{background:#a1486e}.b7{background:#6b7580}.b8{background:#7a5230}
-"""
+""".replace("@fonts@", FONT_FAMILIES)
 
 
 def document(title: str, sections: Iterable[str]) -> str:
@@ -55,11 +56,14 @@ def document(title: str, sections: Iterable[str]) -> str:
         title: Escaped here.
         sections: HTML.
     """
+    body = "\n".join(sections)
+    style = font_face(title + body) + _STYLE
     return (
         f"<!doctype html>\n<html lang='{spoken()}'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>" + "\n".join(sections) + "</body></html>\n"
+        "<meta http-equiv='Content-Security-Policy' "
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; font-src data:\">"
+        f"<title>{escape(title)}</title><style>{style}</style></head><body>{body}</body></html>\n"
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
 from data.errors import ModelNotFoundError
 
-BINS = 24
+MOST_BINS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,9 @@ class Lengths:
         mean: Average.
         p95: 95 of 100 texts are no longer.
         largest: Longest text.
-        edges: `BINS + 1` edges of the histogram; what is longer than 1.5 times p95 lies in the last bin.
-        bars: Number of texts in each bin.
+        edges: Edges of the histogram, whole numbers one width apart: a bin holds what is at least its left edge and
+            below its right one, the last bin all that is longer, too.
+        bars: Number of texts in each of at most `MOST_BINS` bins.
     """
 
     of: str
@@ -35,8 +37,13 @@ class Lengths:
     mean: float
     p95: float
     largest: int
-    edges: tuple[float, ...]
+    edges: tuple[int, ...]
     bars: tuple[int, ...]
+
+    @property
+    def cut(self) -> bool:
+        """Tells whether the last bin holds texts longer than its right edge."""
+        return self.largest >= self.edges[-1]
 
 
 def lengths(of: str, unit: str, values: Sequence[int]) -> Lengths:
@@ -44,8 +51,10 @@ def lengths(of: str, unit: str, values: Sequence[int]) -> Lengths:
     array = np.asarray(values)
     p95 = float(np.percentile(array, 95))
     # A few very long texts would press all others into one bar.
-    ceiling = max(1.0, min(float(array.max()), 1.5 * p95))
-    bars, edges = np.histogram(np.minimum(array, ceiling), bins=BINS, range=(0, ceiling))
+    ceiling = int(min(float(array.max()), 1.5 * p95))
+    # Bins of a broken width hold now two whole numbers and now three: peaks that are not in the texts.
+    width = max(1, ceil((ceiling + 1) / MOST_BINS))
+    bars = np.bincount(np.minimum(array, ceiling) // width)
     return Lengths(
         of=of,
         unit=unit,
@@ -55,7 +64,7 @@ def lengths(of: str, unit: str, values: Sequence[int]) -> Lengths:
         mean=round(float(array.mean()), 1),
         p95=round(p95, 1),
         largest=int(array.max()),
-        edges=tuple(round(float(edge), 2) for edge in edges),
+        edges=tuple(range(0, (len(bars) + 1) * width, width)),
         bars=tuple(int(bar) for bar in bars),
     )
 

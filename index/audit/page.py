@@ -7,12 +7,14 @@ from typing import get_args
 import numpy as np
 
 from data.catalog import message
+from data.problems import in_words
 from index.audit.auditing import Audit, category_counts
 from index.audit.evidence import seen_in_words
 from index.audit.findings import FEWEST_FOR_SPREAD, Finding, Reason
+from index.audit.fixing import REPLACE
 from index.audit.lengths import Lengths
 from index.charts import bar_list, histogram
-from index.page_parts import document, head_row, tiles
+from index.page_parts import document, head_row, table, tiles
 
 MOST_ROWS = 400
 """Suspects shown of one reason; `suspects.csv` holds all."""
@@ -28,12 +30,14 @@ def render_page(audit: Audit) -> str:
         f"<p class='soft'>{escape(name)} · sha256 {audit.sha256[:12]} · {escape(audit.encoder)}</p>",
         _tiles(audit),
         _notes(audit),
+        _rejects(audit),
         _heading("categories")
         + bar_list([(key or message("audit.no_category"), count) for key, count in category_counts(audit).items()]),
         _heading("lengths")
         + "<div class='plots wide2'>"
         + "".join(_length_plots(audit))
         + "</div>"
+        + (f"<p class='soft'>{_say('last_bar')}</p>" if any(item.cut for item in audit.lengths) else "")
         + _length_table(audit),
         _heading("fit") + "<div class='plots'>" + "".join(_spread_plots(audit)) + "</div>",
         _heading("suspects") + _suspects(audit),
@@ -57,7 +61,7 @@ def _tiles(audit: Audit) -> str:
 
 
 def _notes(audit: Audit) -> str:
-    notes = list(audit.file.result.notes)
+    notes = [in_words(note, message) for note in audit.file.result.notes]
     if not any(item.unit == "tokens" for item in audit.lengths):
         notes.append(message("audit.no_tokens"))
     if audit.leaks is None:
@@ -69,6 +73,17 @@ def _notes(audit: Audit) -> str:
     return "<ul class='soft'>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
 
 
+def _rejects(audit: Audit) -> str:
+    rejects = audit.file.result.rejects
+    if not rejects:
+        return ""
+    names = [message("audit.line"), message("audit.why")]
+    rows = ((f"{reject.line:,}", in_words(reject.reason, message)) for reject in rejects[:MOST_ROWS])
+    rest = len(rejects) - MOST_ROWS
+    more = f"<p class='soft'>{escape(message('audit.more_rows', count=f'{rest:,}'))}</p>" if rest > 0 else ""
+    return f"{_heading('rejected')}{table(names, rows)}{more}"
+
+
 def _length_plots(audit: Audit) -> list[str]:
     return [
         histogram(
@@ -77,6 +92,8 @@ def _length_plots(audit: Audit) -> list[str]:
             item.bars,
             _unit(item),
             item.median,
+            whole=True,
+            cut=item.cut,
         )
         for item in audit.lengths
     ]
@@ -94,8 +111,10 @@ def _length_table(audit: Audit) -> str:
     )
     names = [message(f"audit.{key}") for key in ("text", "unit", "count", "smallest", "median", "mean")]
     head = head_row([*names, "95%", message("audit.largest")], numbers=6)
-    table = f"<div class='wide'><table>{head}{rows}</table></div>"
-    return f"<details open><summary>{_say('in_numbers')}</summary>{table}</details>"
+    return (
+        f"<details open><summary>{_say('in_numbers')}</summary>"
+        f"<div class='wide'><table>{head}{rows}</table></div></details>"
+    )
 
 
 def _spread_plots(audit: Audit) -> list[str]:
@@ -130,12 +149,17 @@ def _finding_table(findings: list[Finding]) -> str:
     head = head_row([message(f"audit.{key}") for key in ("group", "place", "evidence", "suggestion")])
     rows = "".join(
         f"<tr><td class='id'>{escape(f.group_id)}</td><td class='id'>{escape(f.field.partition(' #')[0])}</td>"
-        f"<td>{_evidence(f)}</td><td>{escape(f.suggestion)}</td></tr>"
+        f"<td class='text'>{_evidence(f)}</td><td class='{_width(f.suggestion)}'>{escape(f.suggestion)}</td></tr>"
         for f in findings[:MOST_ROWS]
     )
     rest = len(findings) - MOST_ROWS
     more = f"<p class='soft'>{escape(message('audit.more', count=f'{rest:,}'))}</p>" if rest > 0 else ""
     return f"<div class='wide'><table>{head}{rows}</table></div>{more}"
+
+
+def _width(suggestion: str) -> str:
+    """A verb alone stays on one line; a new text gets room."""
+    return "text" if suggestion.startswith(REPLACE) else "short"
 
 
 def _evidence(finding: Finding) -> str:
@@ -148,8 +172,8 @@ def _near_pairs(audit: Audit) -> str:
     groups = audit.file.result.groups
     rows = "".join(
         f"<tr><td class='id'>{escape(groups[pair.first].id)}<br>{escape(groups[pair.second].id)}</td>"
-        f"<td>{escape(pair.questions[0])}<br>{escape(pair.questions[1])}</td><td class='num'>{pair.jaccard:.2f}</td>"
-        f"<td class='num'>{pair.cosine:.3f}</td></tr>"
+        f"<td class='text'>{escape(pair.questions[0])}<br>{escape(pair.questions[1])}</td>"
+        f"<td class='num'>{pair.jaccard:.2f}</td><td class='num'>{pair.cosine:.3f}</td></tr>"
         for pair in audit.pairs[:100]
     )
     head = head_row([message(f"audit.{key}") for key in ("group", "question", "letters", "cosine")], numbers=2)
@@ -168,12 +192,14 @@ def _leaks(audit: Audit) -> str:
     words = {kind: _say(key) for kind, key in keys.items()}
     listed = ", ".join(f"{words[kind]} {counts[kind]:,}" for kind in words if counts[kind]) or _say("none")
     rows = "".join(
-        f"<tr><td class='id'>{escape(leak.group_id)}</td><td>{words[leak.kind]}</td>"
-        f"<td class='num'>{leak.score:.2f}</td>"
-        f"<td>{escape(leak.question)}<br>{escape(leak.other)}</td></tr>"
+        f"<tr><td class='id'>{escape(leak.group_id)}</td><td class='short'>{words[leak.kind]}</td>"
+        f"<td class='text'>{escape(leak.question)}<br>{escape(leak.other)}</td>"
+        f"<td class='num'>{leak.score:.2f}</td></tr>"
         for leak in audit.leaks[:200]
     )
-    return f"{_heading('leaks')}<p>{listed}</p><div class='wide'><table>{rows}</table></div>"
+    head = head_row([message(f"audit.{key}") for key in ("group", "overlap", "question", "likeness")], numbers=1)
+    shown = f"<div class='wide'><table>{head}{rows}</table></div>" if rows else ""
+    return f"{_heading('leaks')}<p>{listed}</p>{shown}"
 
 
 def _say(key: str) -> str:

@@ -6,11 +6,11 @@ import streamlit as st
 
 from data.catalog import catalogue
 from data.errors import DobaeError
+from data.problems import in_words
 from index.audit.evidence import seen_in_words
 from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import label
-from ui.app.problems import in_words
 from ui.app.runs import AuditRun, keep, latest
 from ui.app.session import engine, language, say, show_failure
 
@@ -75,6 +75,8 @@ def _report(report: Report) -> None:
         of = say(f"data_of_{item['of']}")
         column.caption(say("data_length_facts", of=of, median=item["median"], p95=item["p95"], largest=item["largest"]))
         column.vega_lite_chart(plots.histogram(item["edges"], item["bars"], say("data_characters"), count))
+    if any(item["largest"] >= item["edges"][-1] for item in characters):
+        st.caption(say("audit.last_bar"))
     agreement = list(report["agreement"]["groups"].values())
     if agreement:
         st.subheader(say("data_agreement"))

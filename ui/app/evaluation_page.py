@@ -7,11 +7,11 @@ import streamlit as st
 
 from data.catalog import catalogue
 from data.errors import DobaeError
+from data.problems import in_words
 from data.settings import preset_names
 from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import label
-from ui.app.problems import in_words
 from ui.app.runs import EvaluationRun, keep, latest, runs_folder
 from ui.app.session import language, say, show_failure
 

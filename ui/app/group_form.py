@@ -3,10 +3,10 @@
 import streamlit as st
 
 from data.errors import DobaeError
+from data.problems import in_words
 from data.types import QAGroup
 from ui.app.keeping import Keeping, written_group
 from ui.app.markup import block, label
-from ui.app.problems import in_words
 from ui.app.session import local_time, say
 
 MAX_CHARS = 20_000

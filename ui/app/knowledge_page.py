@@ -3,6 +3,7 @@
 import streamlit as st
 
 from data.errors import DobaeError
+from data.problems import in_words
 from data.types import QAGroup
 from ui.app.feedback import FeedbackError, Waiting
 from ui.app.feedback_queue import questions_waiting, queue, what_was_said
@@ -11,7 +12,6 @@ from ui.app.in_view import in_view
 from ui.app.keeping import Keeping
 from ui.app.login import keeper
 from ui.app.markup import block, highlighted, label
-from ui.app.problems import in_words
 from ui.app.session import engine, feedback, local_time, say
 from ui.app.upload import upload
 

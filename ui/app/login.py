@@ -9,8 +9,8 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError
 
 from data.errors import DobaeError, one_line
+from data.problems import in_words
 from ui.app.markup import label
-from ui.app.problems import in_words
 from ui.app.session import gate, say
 from ui.app.signing_in import asking_is_open, keepers, name_of, standing
 

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from data.errors import DobaeError
+from data.problems import in_words
 from ui.app import ask_page, compare_page, data_page, evaluation_page, knowledge_page, training_page
 from ui.app.markup import STYLE, label
 from ui.app.presence import presence
-from ui.app.problems import in_words
 from ui.app.session import engine, language, say
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from data.catalog import LANGUAGE, LANGUAGES, message, speaking
 from data.errors import DobaeError, QuestionError
+from data.problems import in_words
 from data.text import MAX_QUESTION_CHARS
 from rag.generators.adapters import NO_ADAPTER
 from ui.app.engine import Choice, Engine, models
@@ -22,7 +23,6 @@ from ui.app.jobs import Job, Lane, QueueFullError
 from ui.app.markup import block, label
 from ui.app.once import Once
 from ui.app.passphrase import Gate, passphrase_file
-from ui.app.problems import in_words
 from ui.app.runs import Command, adapters
 from ui.app.signing_in import keepers, standing
 

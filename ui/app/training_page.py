@@ -6,12 +6,12 @@ import streamlit as st
 
 from data.catalog import catalogue
 from data.errors import DobaeError
+from data.problems import in_words
 from data.settings import find_config, preset_names
 from ui.app import compare_page, plots
 from ui.app.engine import models
 from ui.app.login import keeper
 from ui.app.markup import block, label
-from ui.app.problems import in_words
 from ui.app.runs import TrainingRun, adapters, keep, latest
 from ui.app.session import choose, language, say, show_failure
 

@@ -6,10 +6,10 @@ from hashlib import sha256
 import streamlit as st
 
 from data.errors import DobaeError
+from data.problems import in_words
 from index.editing import Edited
 from ui.app.keeping import MAX_UPLOAD_MB, UPLOAD_TYPES, Keeping, Preview
 from ui.app.markup import block, label
-from ui.app.problems import in_words
 from ui.app.session import say
 from ui.app.task import Task
 

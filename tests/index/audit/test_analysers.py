@@ -15,7 +15,7 @@ from index.audit.artefacts import artefacts_of
 from index.audit.auditing import Audit
 from index.audit.findings import Finding, choose_suspects, robust_z
 from index.audit.leakage import read_other
-from index.audit.lengths import BINS, lengths
+from index.audit.lengths import MOST_BINS, lengths
 from index.audit.polarity import ABILITY, DUTY, MERITS
 from index.audit.raw import read_raw
 
@@ -201,9 +201,22 @@ def test_leakage_tells_exact_near_and_distant_questions(
 
 def test_lengths_count_every_text_once_and_long_ones_in_the_last_bar() -> None:
     measured = lengths("answer", "characters", [*range(1, 100), 5_000])
-    assert (measured.count, sum(measured.bars), len(measured.bars)) == (100, 100, BINS)
+    assert (measured.count, sum(measured.bars)) == (100, 100)
+    assert len(measured.bars) <= MOST_BINS
     assert (measured.smallest, measured.largest, measured.median) == (1, 5_000, 50.5)
     assert measured.bars[-1] == 1
+    assert measured.cut
+
+
+@pytest.mark.parametrize("largest", [0, 1, 5, 23, 24, 25, 36, 47, 48, 200])
+def test_even_lengths_make_even_bars(largest: int) -> None:
+    measured = lengths("question", "morphemes", list(range(largest + 1)) * 3)
+    first, second = measured.edges[:2]
+    assert set(measured.bars[:-1]) <= {3 * (second - first)}
+    assert sum(measured.bars) == 3 * (largest + 1)
+    assert len(measured.bars) <= MOST_BINS
+    assert len(measured.edges) == len(measured.bars) + 1
+    assert not measured.cut
 
 
 def test_tokens_are_counted_only_by_a_chosen_tokenizer(

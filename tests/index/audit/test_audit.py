@@ -10,7 +10,9 @@ from time import perf_counter
 
 import pytest
 
+from data.catalog import message
 from index.audit.auditing import Audit, audit_file
+from index.audit.page import render_page
 from index.audit.report import SCHEMA, write_report
 from index.audit.suspects import COLUMNS
 from index.encoders.base import HashEncoder
@@ -30,7 +32,7 @@ def test_the_report_is_one_page_without_outside_resources_and_escapes_its_texts(
     suspects, kept = write_report(audit, tmp_path / "out")
     page = (tmp_path / "out" / "audit.html").read_text("utf-8")
     assert "<script" not in page
-    assert not re.search(r"(?:src|href)=|https?://|url\(|@import", page)
+    assert not re.search(r"(?:src|href)=|https?://|url\((?!data:font/woff2;)|@import", page)
     assert page.count("<svg") >= 5
     HTMLParser().feed(page)
     report = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))
@@ -40,6 +42,29 @@ def test_the_report_is_one_page_without_outside_resources_and_escapes_its_texts(
     assert text.startswith(",".join(COLUMNS))
     assert "\n'=cmd," in text
     assert kept is None
+
+
+def test_the_page_says_what_was_rejected_and_why_and_names_the_columns_of_its_leaks(
+    wide: Callable[..., Path], run_audit: Callable[..., Audit], tmp_path: Path
+) -> None:
+    rows = [("a", ("벽지 값은?", "벽지 값은 얼마?"), ("삼만 원", "삼만 원")), ("b", ("답 없는 물음?",), ())]
+    test = tmp_path / "test.csv"
+    test.write_text("질문\n벽지 값은\n", "utf-8")
+    write_report(run_audit(wide(rows), against=test), tmp_path / "out")
+    page = (tmp_path / "out" / "audit.html").read_text("utf-8")
+    assert "<tr><th>줄</th><th>까닭</th></tr><tr><td>3</td><td>답변이 비어 있습니다.</td></tr>" in page
+    assert "<th>겹치는 정도</th><th>질문</th><th class='num'>유사도</th></tr><tr><td class='id'>a</td>" in page
+    assert "<td class='short'>delete</td>" in page
+    assert "(과)" not in page
+
+
+def test_a_long_text_in_the_last_bar_is_said(
+    wide: Callable[..., Path], run_audit: Callable[..., Audit], tmp_path: Path
+) -> None:
+    said = message("audit.last_bar")
+    rows = [(f"g{n}", (f"{n}번 벽지의 값은 얼마인가요?",), ("답입니다.",)) for n in range(30)]
+    assert said not in render_page(run_audit(wide(rows)))
+    assert said in render_page(run_audit(wide([*rows, ("long", ("긴 물음은?",), ("아주 긴 답입니다. " * 40,))])))
 
 
 def test_marks_of_an_earlier_list_are_never_overwritten(

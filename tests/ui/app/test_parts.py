@@ -8,6 +8,7 @@ import pytest
 
 from data.catalog import catalogue, message
 from data.errors import InputError
+from data.problems import in_words, known_keys
 from data.readers import read_groups
 from rag.pipeline import PartStarted, StreamEvent, TextChunk
 from ui.app import jobs
@@ -15,7 +16,6 @@ from ui.app.feedback import FeedbackStore
 from ui.app.jobs import Job, Lane
 from ui.app.markup import block, highlighted, label
 from ui.app.privacy import masked
-from ui.app.problems import in_words, known_keys
 from ui.app.task import Task
 
 _SEEDS = (

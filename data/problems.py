@@ -1,6 +1,6 @@
-"""Says in the page's language what the parts below say in English, for the person at the page.
+"""Says in the reader's language what the parts below say in English, for whoever reads a page.
 
-Errors are raised for the command line; a reader of the page needs the same fact in their language, without the mends
+Errors are raised for the command line; the reader of a page needs the same fact in their language, without the mends
 that only a terminal has. What is not known here is shown as it is, after a sentence that says so.
 """
 
@@ -83,7 +83,7 @@ def in_words(problem: Exception | str, say: Say) -> str:
     Args:
         problem: An error, its text, or a reject's reason; "", or an error of another family, for a mistake of the
             program.
-        say: As `ui.app.session.say`.
+        say: As `data.catalog.message`.
     """
     text = str(problem) if isinstance(problem, DobaeError | str) else ""
     if not text:
