@@ -5,20 +5,17 @@ held-out ones only, so that nothing learnt from the joins of one side tells of t
 wordings that can be joined by how they end, and leaves a wording alone that already holds two sentences.
 """
 
-import json
 import random
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2s
-from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 from data.catalog import message
 from data.errors import InputError
 from data.split import near_duplicates
 from data.types import QAGroup
-from data.writers import write_atomically
 
 _T = TypeVar("_T")
 Register = Literal["casual", "polite"]
@@ -144,18 +141,28 @@ def join_groups(
         count: Number of joins, shared between held-out and other groups by their numbers; one a group by default.
         seed: The same groups, count and seed give the same joins on every machine.
         held_out: Ids of held-out groups; they are joined among themselves.
-        links: Further pairs of ids that must not be joined, for example encoder neighbours.
+        links: Further pairs of ids that must not be joined, such as the near pairs of an audit. Pairs with an id
+            that is in no group, as a whole file's have for a part of it, are counted in a note.
 
     Raises:
-        InputError: A held-out id is unknown, or no two groups can be joined.
+        InputError: A held-out id, or every link, is unknown, or no two groups can be joined.
     """
-    unknown = sorted(set(held_out) - {group.id for group in groups})
+    ids = {group.id for group in groups}
+    unknown = sorted(set(held_out) - ids)
     if unknown:
         raise InputError(f"held-out id {unknown[0]!r} is in no group ({len(unknown)} unknown); give ids of the file")
     usable = {group.id: wordings for group in groups if (wordings := _joinable(group))}
     notes = []
     if len(usable) < len(groups):
         notes.append(f"{len(groups) - len(usable)} groups have no wording that can be joined")
+    links = tuple(links)
+    strange = [pair for pair in links if not ids.issuperset(pair)]
+    if strange:
+        lost = next(name for name in strange[0] if name not in ids)
+        told = f"{len(strange)} of {len(links)} links name an id that is in no group, first: {lost!r}"
+        if len(strange) == len(links):
+            raise InputError(f"{told}; give pairs of ids of the file")
+        notes.append(told)
     wanted = len(groups) if count is None else count
     forbidden = {frozenset(pair) for pair in (*near_duplicates(groups), *links)}
     joined: list[JoinedQuestion] = []
@@ -172,25 +179,6 @@ def join_groups(
     if not joined and wanted:
         raise InputError(f"no two of {len(groups)} groups can be joined; each needs a question of one sentence")
     return JoinResult(tuple(joined), tuple(notes))
-
-
-def read_ids(path: Path) -> frozenset[str]:
-    """Reads held-out group ids: one a line, or those of a QA file (CSV or JSONL).
-
-    Raises:
-        FileFormatError: The file cannot be read.
-    """
-    from data.readers import read_groups
-    from data.tables import read_text
-
-    if path.suffix.lower() in {".csv", ".jsonl", ".ndjson"}:
-        return frozenset(group.id for group in read_groups(path).groups)
-    return frozenset(line.strip() for line in read_text(path).split("\n") if line.strip())
-
-
-def write_joined(path: Path, joined: Iterable[JoinedQuestion]) -> None:
-    """Writes one join a line; `read_groups` reads the file as groups of one question each."""
-    write_atomically(path, "".join(json.dumps(asdict(join), ensure_ascii=False) + "\n" for join in joined))
 
 
 # ---- choosing ------------------------------------------------------------------------------------------------------

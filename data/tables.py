@@ -146,6 +146,11 @@ def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
             try:
                 record = next(reader, None)
             except csv.Error as error:
+                if "field limit" in str(error):
+                    raise FileFormatError(
+                        f"{path}, line {begin}: a cell has more than {MAX_CELL_CHARS:,} characters; shorten it, or "
+                        "close the quotation mark that it begins with"
+                    ) from None
                 raise FileFormatError(
                     f"{path}, line {begin}: broken CSV quoting ({error}); close the quotation mark, "
                     'and write a quotation mark inside a cell as ""'

@@ -10,12 +10,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.errors import InputError
 from data.text import clean_text
+from data.text_form import BOM, FROM_SPREADSHEET, TextForm, form_of
 from data.writers import write_atomically
-from index.audit.raw import GROUP_LABEL, Cell, RawFile, read_raw
+from index.audit.raw import GROUP_LABEL, Cell, RawFile, is_workbook, read_raw
 from index.audit.suspects import AcceptedRow, csv_text, read_accepted
 
 DELETE = "delete"
@@ -47,16 +48,23 @@ def changes_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.changes.csv")
 
 
-def apply_suspects(path: Path, suspects: Path, out: Path) -> list[Change]:
+class Mended(NamedTuple):
+    """The changes, in the order of the list, and notes about what else differs in the new file."""
+
+    changes: list[Change]
+    notes: list[str]
+
+
+def apply_suspects(path: Path, suspects: Path, out: Path) -> Mended:
     """Writes `path` with the accepted mends to `out`, and a change log beside it.
+
+    Lines end and a byte-order mark stands in the new file as in the old one. What was CP949 becomes UTF-8, a table with
+    the mark, by which spreadsheets know it; so does a workbook's first sheet, which becomes CSV.
 
     Args:
         path: The audited QA file; it is not touched.
         suspects: The list, with accepted rows marked.
-        out: A new file of the same format.
-
-    Returns:
-        The changes, in the order of the list.
+        out: A new file of the same format; a CSV file for a workbook.
 
     Raises:
         InputError: A row cannot be applied, or `out` exists or is of another format. Nothing is written then.
@@ -67,6 +75,8 @@ def apply_suspects(path: Path, suspects: Path, out: Path) -> list[Change]:
         if target.exists():
             raise InputError(f"{target}: exists already; name a new file with --out")
     file = read_raw(path)
+    if is_workbook(out):
+        raise InputError(f"{out}: mends are not written into workbooks; name a .csv file with --out")
     if bool(file.lines) != (out.suffix.lower() in {".jsonl", ".ndjson"}):
         raise InputError(f"{out}: must end like {path.name}, since the format stays the same")
     broken = next((row for row in file.rows if row.problem), None)
@@ -74,14 +84,17 @@ def apply_suspects(path: Path, suspects: Path, out: Path) -> list[Change]:
         raise InputError(f"{path}, line {broken.line}: {broken.problem}; mend this row first, or it would be lost")
     changes = [_change(file, suspects, row) for row in read_accepted(suspects)]
     _check_together(file, suspects, changes)
-    text = _rendered_lines(file, changes) if file.lines else _rendered_rows(file, changes)
+    form = FROM_SPREADSHEET if is_workbook(path) else form_of(path)
+    text = _rendered_lines(file, changes, form) if file.lines else _rendered_rows(file, changes, form)
+    marked = form.bom or (form.cp949 and not file.lines)
     write_atomically(log, csv_text([CHANGE_COLUMNS, *_log_rows(changes)]))
     try:
-        write_atomically(out, text)
+        write_atomically(out, f"{BOM}{text}" if marked else text)
     except BaseException:
         log.unlink(missing_ok=True)
         raise
-    return changes
+    how = "UTF-8 with a byte-order mark" if marked else "UTF-8"
+    return Mended(changes, [f"{out}: is in {how}; {path.name} is in CP949"] if form.cp949 else [])
 
 
 def _change(file: RawFile, suspects: Path, row: AcceptedRow) -> Change:
@@ -152,7 +165,7 @@ def _key(cell: Cell) -> tuple[int, str, int]:
     return cell.record, cell.column, cell.item
 
 
-def _rendered_rows(file: RawFile, changes: Sequence[Change]) -> str:
+def _rendered_rows(file: RawFile, changes: Sequence[Change], form: TextForm) -> str:
     rows: list[dict[str, str] | None] = [dict(row.cells) for row in file.rows]
     for change in changes:
         for cell in change.cells:
@@ -163,13 +176,15 @@ def _rendered_rows(file: RawFile, changes: Sequence[Change]) -> str:
             elif row is not None:
                 row[cell.column] = change.after
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator=form.line_end)
     writer.writerow(file.header)
-    writer.writerows([row.get(name, "") for name in file.header] for row in rows if row is not None)
+    writer.writerows(
+        [row.get(name, "").replace("\n", form.inner_end) for name in file.header] for row in rows if row is not None
+    )
     return buffer.getvalue()
 
 
-def _rendered_lines(file: RawFile, changes: Sequence[Change]) -> str:
+def _rendered_lines(file: RawFile, changes: Sequence[Change], form: TextForm) -> str:
     removed: set[int] = set()
     records: dict[int, dict[str, Any]] = {}
     for change in changes:
@@ -191,7 +206,7 @@ def _rendered_lines(file: RawFile, changes: Sequence[Change]) -> str:
         for number, line in enumerate(file.lines)
         if number not in removed
     ]
-    return "\n".join(lines)
+    return form.line_end.join(lines)
 
 
 def _log_rows(changes: Sequence[Change]) -> list[tuple[str, ...]]:

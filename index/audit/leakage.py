@@ -40,7 +40,7 @@ class Leak:
 
 
 def read_other(path: Path) -> list[str]:
-    """Reads the distinct questions of a QA file or of a file of questions alone.
+    """Reads the distinct questions of a QA file (CSV, XLSX, JSONL) or of a file of questions alone.
 
     JSON lines need no answers: whatever stands under `question` or `questions` is read.
 

@@ -3,12 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from data.errors import ModelNotFoundError
+from data.errors import ModelNotFoundError, one_line
+from data.tokenizer_files import load_tokenizer
 
 MOST_BINS = 24
+_SECONDS = 10.0
+"""Waited for the hub to say whether it has a tokenizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +78,31 @@ def load_token_counter(name: str) -> Callable[[str], int]:
     """Loads a tokenizer and returns a function that counts a text's tokens, special tokens left out.
 
     Args:
-        name: A Hugging Face name or the path of a tokenizer's directory.
+        name: The path of a tokenizer's directory, or a Hugging Face name, looked for in the local cache first.
 
     Raises:
         ModelNotFoundError: There is no such tokenizer.
     """
+    folder = Path(name)
+    tokenizer = load_tokenizer(folder) if folder.is_dir() else _by_name(name)
+    return lambda text: len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def _by_name(name: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:120]
+        return AutoTokenizer.from_pretrained(name, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    try:
+        from huggingface_hub import HfApi
+
+        # Asked once: loading alone would try ten times, and print each.
+        HfApi().model_info(name, timeout=_SECONDS)
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except Exception as error:  # whatever the hub's client of the day raises
         raise ModelNotFoundError(
-            f"tokenizer {name!r} is neither a directory nor in the local cache nor reachable ({reason}); "
-            "give the path of a downloaded one"
+            f"tokenizer {name!r} is neither a directory nor in the local cache nor reachable "
+            f"({one_line(error, 120)}); give the path of a downloaded one"
         ) from error
-    return lambda text: len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from data.errors import FileFormatError
 from data.readers import ANSWER_COLUMNS, ID_COLUMNS, QUESTION_COLUMNS, ReadResult, read_groups
-from data.tables import TableRow, read_text, rows_of_csv
+from data.tables import TableRow, read_text, rows_of_csv, rows_of_sheet
 from data.text import clean_text
 from data.types import QAGroup
 
@@ -32,9 +32,9 @@ class Cell:
     """One text of a file.
 
     Attributes:
-        record: Number of the row (CSV) or line (JSONL) it stands in, from 0.
+        record: Number of the row (table) or line (JSONL) it stands in, from 0.
         line: Line number in the file, from 1.
-        column: CSV column or JSON key.
+        column: Column or JSON key.
         item: Position in a JSON list; -1 for a CSV cell or a bare JSON string.
         kind: Question or answer.
         group_id: Group the reader puts it into.
@@ -67,10 +67,10 @@ class RawFile:
         path: The file.
         result: Groups, rejects and notes.
         cells: All texts that belong to a group, in file order.
-        header: CSV columns; empty for JSONL.
-        rows: CSV rows; empty for JSONL.
-        lines: JSONL lines; empty for CSV.
-        plain: Whether each CSV row holds one question and one answer.
+        header: Columns of a table (CSV, or the first sheet of a workbook); empty for JSONL.
+        rows: Rows of a table; empty for JSONL.
+        lines: JSONL lines; empty for a table.
+        plain: Whether each row holds one question and one answer.
     """
 
     path: Path
@@ -103,6 +103,11 @@ def digest(*texts: str) -> str:
     return blake2s("\x1f".join(texts).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
 
+def is_workbook(path: Path) -> bool:
+    """Tells whether a file is read as an XLSX workbook, by its name."""
+    return path.suffix.lower() == ".xlsx"
+
+
 def read_raw(path: Path) -> RawFile:
     """Reads a QA file with its cells.
 
@@ -111,11 +116,13 @@ def read_raw(path: Path) -> RawFile:
         DuplicateGroupError: As `data.readers.read_groups`.
     """
     result = read_groups(path)
-    text = read_text(path)
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        lines = text.split("\n")
+        lines = read_text(path).split("\n")
         return RawFile(path, result, tuple(_of_json_lines(lines, result.groups)), lines=tuple(lines))
-    header, lazy_rows = rows_of_csv(text, path)
+    if is_workbook(path):
+        header, lazy_rows, _ = rows_of_sheet(path)
+    else:
+        header, lazy_rows = rows_of_csv(read_text(path), path)
     rows = list(lazy_rows)
     questions = [name for name in header if _NUMBERED["question"].fullmatch(name)]
     answers = [name for name in header if _NUMBERED["answer"].fullmatch(name)]

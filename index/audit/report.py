@@ -1,4 +1,4 @@
-"""Writes an audit: `audit.json` for programs, `audit.html` for people, `suspects.csv` for both."""
+"""Writes an audit: `audit.json` for programs, `audit.html` for people, `suspects.csv` for both, and its near pairs."""
 
 import json
 from collections import Counter
@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
+from data.exact import neutralised
+from data.join_files import LINK_COLUMNS
 from data.writers import write_atomically
 from index.audit.auditing import Audit, category_counts
 from index.audit.page import render_page
-from index.audit.suspects import has_marks, write_suspects
+from index.audit.suspects import csv_text, has_marks, write_suspects
 
+NEAR_PAIRS = "near_pairs.csv"
 SCHEMA = "dobae.audit/1"
 MOST_PAIRS = 500
 """Near pairs listed in the report; the number of all of them stands beside."""
 
 
 def write_report(audit: Audit, folder: Path) -> tuple[Path, Path | None]:
-    """Writes the three files.
+    """Writes the files of an audit.
 
     Args:
         audit: What to report.
@@ -41,9 +44,21 @@ def write_report(audit: Audit, folder: Path) -> tuple[Path, Path | None]:
             number = next(n for n in range(1, 10_000) if not (folder / f"suspects.{n}.csv").exists())
             kept = suspects.rename(folder / f"suspects.{number}.csv")
         write_suspects(suspects, audit.suspects.findings)
+        _write_near_pairs(folder / NEAR_PAIRS, audit)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
     return suspects, kept
+
+
+def _write_near_pairs(path: Path, audit: Audit) -> None:
+    """Writes all near pairs, the nearest first, as `data.joining.read_links` reads them."""
+    groups = audit.file.result.groups
+    rows = [
+        (groups[pair.first].id, groups[pair.second].id, *pair.questions, f"{pair.jaccard:.4f}", f"{pair.cosine:.4f}")
+        for pair in audit.pairs
+    ]
+    table = [(*LINK_COLUMNS, "first_question", "second_question", "letters", "cosine"), *rows]
+    write_atomically(path, csv_text([neutralised(cell) for cell in row] for row in table))
 
 
 def summary(audit: Audit) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import FileFormatError, InputError
-from data.joining import join_groups, read_ids, write_joined
+from data.exact import neutralised
+from data.join_files import read_ids, read_links, write_joined
+from data.joining import join_groups
 from data.readers import read_groups
 from data.split import near_duplicates
 from data.types import QAGroup
@@ -83,6 +85,26 @@ def test_nothing_to_join_is_one_line() -> None:
 def test_an_unknown_held_out_id_is_named() -> None:
     with pytest.raises(InputError, match="'nobody'"):
         join_groups(_groups(), held_out=["nobody"])
+
+
+def test_links_to_unknown_groups_are_counted_and_a_file_of_nothing_else_is_refused() -> None:
+    groups = _groups()
+    known = (groups[0].id, groups[1].id)
+    notes = join_groups(groups, links=[known, (known[0], "nobody"), ("no", "one")]).notes
+    assert notes == ("2 of 3 links name an id that is in no group, first: 'nobody'",)
+    with pytest.raises(InputError, match="2 of 2 links name an id that is in no group, first: 'nobody'; give pairs"):
+        join_groups(groups, links=[(known[0], "nobody"), ("no", "one")])
+
+
+def test_links_come_two_a_line_or_from_an_audit(tmp_path: Path) -> None:
+    path = tmp_path / "links.csv"
+    path.write_text("a,b\n\nc\td\n", "utf-8")
+    assert read_links(path) == [("a", "b"), ("c", "d")]
+    path.write_text(f'first_id,second_id,first_question\n"a,1",{neutralised("=b")},"벽지, 값?"\n', "utf-8-sig")
+    assert read_links(path) == [("a,1", "=b")]
+    path.write_text("a,b\nc\n", "utf-8")
+    with pytest.raises(FileFormatError, match="line 2: needs two ids"):
+        read_links(path)
 
 
 def test_too_few_joins_are_said() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from data.errors import FileFormatError, QuestionError
 from data.queries import read_questions
+from data.workbooks import write_workbook
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,12 @@ from data.queries import read_questions
 def test_every_layout_gives_the_questions_in_order(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content, "utf-8")
     assert read_questions(tmp_path / name) == ["A는?", "B는?"]
+
+
+def test_a_workbook_is_read_like_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "q.xlsx"
+    write_workbook(path, [["id", "질문"], ["1", "A는?"], ["2", "B는?"]])
+    assert read_questions(path) == ["A는?", "B는?"]
 
 
 def test_a_bad_question_names_its_line_before_any_is_answered(tmp_path: Path) -> None:

@@ -173,6 +173,7 @@ def test_facts_of_a_record_are_texts(tmp_path: Path) -> None:
         (f"질문_{'9' * 5000},답변_1\nA,B\n", "qa.csv", "needs columns"),
         ('Q,A\n"A?,가.\nB?,나.\n', "qa.csv", "line 2: broken CSV quoting"),
         ('Q,A\n"A"x,가.\n', "qa.csv", "line 2: broken CSV quoting"),
+        (f"Q,A\nA?,{'가' * 1_000_001}\n", "qa.csv", "line 2: a cell has more than 1,000,000 characters; shorten it"),
         ("Q,A\n가,나\n".encode("utf-16"), "qa.csv", "UTF-16"),
         (b"Q,A\n\xff\xff\x81,b\n", "qa.csv", "line 2: is neither UTF-8 nor CP949"),
         (b"PK\x03\x04\x00\x00", "qa.csv", "not a text file"),

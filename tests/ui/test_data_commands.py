@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from typer.testing import CliRunner, Result
 
 from data.errors import DobaeError, InputError
 from data.readers import read_groups
+from data.workbooks import write_workbook
 from index.encoders.base import HashEncoder
 from ui.cli.data_commands import app
+from ui.cli.split_command import split
 
 MERITS = "합지는 값이 싸고 시공이 쉽다는 장점이 있습니다."
 TABLE = f"""\
@@ -184,3 +187,79 @@ def test_plain_tables_and_json_lines_are_mended_in_their_own_format(tmp_path: Pa
         assert read_groups(new).groups[0].questions == ("합지의 장점이 뭐야?",)
     assert (tmp_path / "qa-new.jsonl").read_text("utf-8").splitlines()[1:] == [other, "not json"]
     assert '"extra": 1' in (tmp_path / "qa-new.jsonl").read_text("utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("inner", ["\n", "\r\n"])
+def test_a_mark_and_line_ends_are_kept(tmp_path: Path, encoding: str, inner: str) -> None:
+    table = tmp_path / "qa.csv"
+    text = TABLE.replace("오천 원입니다.", f'"오천 원입니다.{inner}더 들 수도 있습니다."')
+    # Rows end as Windows ends them; a spreadsheet breaks a cell with a line feed alone.
+    written = text.replace("\r\n", "\n").replace("\n", "\r\n").replace("입니다.\r\n더", f"입니다.{inner}더")
+    table.write_bytes(written.encode(encoding))
+    rows = audited(table)
+    rows[1]["accept"] = "yes"
+    new = tmp_path / "new.csv"
+    result = run("fix", table, "--apply", listed(table, rows), "--out", new)
+    assert result.exception is None, result.exception
+    assert new.read_bytes() == written.replace("합지의 단점은", "합지의 장점은").encode(encoding)
+
+
+def test_line_ends_of_json_lines_are_kept(tmp_path: Path) -> None:
+    lines = tmp_path / "qa.jsonl"
+    record = '{"questions": ["합지의 단점이 뭐야?"], "answers": ["합지는 싸다는 장점이 있습니다"]}'
+    other = '{"question": "풀은?", "answer": "오천 원"}'
+    lines.write_bytes(f"\ufeff{record}\r\n{other}\r\n".encode())
+    rows = [row | {"accept": "yes"} for row in audited(lines) if row["reason"] == "polarity"]
+    new = tmp_path / "new.jsonl"
+    assert run("fix", lines, "--apply", listed(lines, rows), "--out", new).exception is None
+    assert new.read_bytes() == f"\ufeff{record.replace('단점', '장점')}\r\n{other}\r\n".encode()
+
+
+def test_a_mended_cp949_file_is_utf8_with_a_mark_and_says_so(table: Path) -> None:
+    table.write_bytes(TABLE.encode("cp949"))
+    rows = audited(table)
+    rows[1]["accept"] = "yes"
+    new = table.parent / "new.csv"
+    result = run("fix", table, "--apply", listed(table, rows), "--out", new)
+    assert f"{new}: is in UTF-8 with a byte-order mark; qa.csv is in CP949" in result.stderr
+    assert new.read_bytes() == TABLE.replace("합지의 단점은", "합지의 장점은").encode("utf-8-sig")
+
+
+def test_a_workbook_is_audited_and_its_mends_are_written_as_csv(tmp_path: Path) -> None:
+    book = tmp_path / "qa.xlsx"
+    write_workbook(book, list(csv.reader(TABLE.splitlines())))
+    rows = audited(book)
+    rows[1]["accept"] = "yes"
+    accepted = listed(book, rows)
+    refused(book, rows, "name a .csv file", out=tmp_path / "new.xlsx")
+    new = tmp_path / "new.csv"
+    assert run("fix", book, "--apply", accepted, "--out", new).exception is None
+    assert list(csv.reader(new.read_text("utf-8-sig").splitlines())) == list(
+        csv.reader(TABLE.replace("합지의 단점은", "합지의 장점은").splitlines())
+    )
+
+
+def test_audit_names_the_first_rejected_row_and_the_whole_next_command(tmp_path: Path) -> None:
+    table = tmp_path / "질문 답변.csv"
+    table.write_text(TABLE, "utf-8")
+    result = run("audit", table, "--out", tmp_path / "audit")
+    assert "1 rows cannot be used; first: 질문 답변.csv, line 4: answer is empty" in result.stderr
+    command = shlex.split(result.stdout.splitlines()[-1].partition("then: ")[2])
+    assert command[:3] == ["dobae", "data", "fix"]
+    suspects = tmp_path / "audit" / "suspects.csv"
+    suspects.write_text(suspects.read_text("utf-8-sig").replace(",\n", ",yes\n", 3), "utf-8")
+    assert run(*command[2:]).exception is None
+    assert (tmp_path / "질문 답변.mended.csv").exists()
+
+
+def test_nothing_found_asks_for_no_mend(tmp_path: Path) -> None:
+    table = tmp_path / "qa.csv"
+    table.write_text("id,질문_1,답변_1\na,벽지 값은?,삼만 원입니다.\n", "utf-8")
+    assert "fix" not in run("audit", table, "--out", tmp_path / "audit").stdout
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1])
+def test_a_share_out_of_range_is_named_by_its_option(table: Path, share: float) -> None:
+    with pytest.raises(InputError, match=f"^--held-out is {share}; it must lie between 0 and 1"):
+        split(table, table.parent / "split", held_out=share)

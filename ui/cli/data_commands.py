@@ -1,6 +1,7 @@
 """`dobae data`: audits question-answer files and applies the mends that a person accepts."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +20,19 @@ def _data() -> None:
 
 @app.command()
 def audit(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL file of questions and answers.")],
-    out: Annotated[Path, typer.Option("--out", help="Directory for audit.json, audit.html and suspects.csv.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX or JSONL file of questions and answers.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="Directory for audit.html, audit.json, suspects.csv, and near_pairs.csv (`dobae data join --links`).",
+        ),
+    ],
     against: Annotated[
         Path | None,
-        typer.Option("--against", help="A file, such as a test set, whose questions must not stand in FILE."),
+        typer.Option(
+            "--against", help="A file, such as a test set (CSV, XLSX or JSONL), whose questions FILE must not hold."
+        ),
     ] = None,
     tokenizer: Annotated[
         str | None, typer.Option("--tokenizer", help="Count its tokens too: Hugging Face name or path of a tokenizer.")
@@ -53,6 +62,9 @@ def audit(
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
     for line in (*result.file.result.notes, *result.notes):
         note(line)
+    if rejects := result.file.result.rejects:
+        first = rejects[0]
+        note(f"{len(rejects)} rows cannot be used; first: {first.file}, line {first.line}: {first.reason}")
     if kept:
         note(f"{kept}: your earlier suspects.csv, with its accept marks")
     facts = summary(result) | {"out": str(out), "suspects_file": str(suspects)}
@@ -68,7 +80,17 @@ def audit(
         f"{facts['suspects']:,} suspects in {facts['suspected_groups']:,} groups ({facts['suspected_share']:.1%})"
         + (f": {reasons}" if reasons else "")
     )
-    typer.echo(f"see {out / 'audit.html'}; accept mends in {suspects}, then: dobae data fix")
+    if result.suspects.findings:
+        apply = shlex.join(["dobae", "data", "fix", str(file), "--apply", str(suspects), "--out", str(_mended(file))])
+        typer.echo(f"see {out / 'audit.html'}; accept mends in {suspects}, then: {apply}")
+    else:
+        typer.echo(f"see {out / 'audit.html'}")
+
+
+def _mended(file: Path) -> Path:
+    """Names a new file beside an audited one; a workbook's mends are written as CSV."""
+    suffix = ".csv" if file.suffix.lower() == ".xlsx" else file.suffix
+    return file.with_name(f"{file.stem}.mended{suffix}")
 
 
 @app.command()
@@ -78,7 +100,11 @@ def fix(
         Path, typer.Option("--apply", help="suspects.csv, with yes (y, 1, 예) in the accept cells of rows to apply.")
     ],
     out: Annotated[
-        Path, typer.Option("--out", help="The new file; a change log NEW.changes.csv is written beside it.")
+        Path,
+        typer.Option(
+            "--out",
+            help="The new file, .csv for a workbook; a change log NEW.changes.csv is written beside it.",
+        ),
     ],
     as_json: JsonOption = False,
 ) -> None:
@@ -89,9 +115,11 @@ def fix(
     from index.audit.fixing import apply_suspects, changes_path
 
     try:
-        changes = apply_suspects(file, suspects, out)
+        changes, notes = apply_suspects(file, suspects, out)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+    for line in notes:
+        note(line)
     actions = Counter(change.action for change in changes)
     if as_json:
         facts = {

@@ -32,13 +32,18 @@ def join(
     ] = None,
     links: Annotated[
         Path | None,
-        typer.Option("--links", help="Further pairs of ids never to join, two a line, separated by a comma or a tab."),
+        typer.Option(
+            "--links",
+            help="Further pairs of ids never to join: near_pairs.csv of `dobae data audit` (near by meaning, too), or "
+            "two ids a line, separated by a comma or a tab.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Join single questions into compound ones, two answers in one, for training and for tests."""
     from data.errors import InputError
-    from data.joining import join_groups, read_ids, write_joined
+    from data.join_files import read_ids, read_links, write_joined
+    from data.joining import join_groups
     from data.readers import read_groups
     from data.writers import check_new_target, check_target
 
@@ -55,7 +60,9 @@ def join(
         first = result.rejects[0]
         note(f"{len(result.rejects)} rows cannot be used; first: {first.file}, line {first.line}: {first.reason}")
     kept_back = read_ids(held_out) if held_out else frozenset()
-    made = join_groups(result.groups, count=count, seed=seed, held_out=kept_back, links=_pairs(links) if links else ())
+    made = join_groups(
+        result.groups, count=count, seed=seed, held_out=kept_back, links=read_links(links) if links else ()
+    )
     for line in made.notes:
         note(line)
     targets = [(out, False), *([(held_out_target, True)] if kept_back else [])]
@@ -76,18 +83,3 @@ def join(
     more = f", and {facts['held_out']:,} held-out ones in {held_out_target}" if kept_back else ""
     styles = ", ".join(f"{name} {number}" for name, number in Counter(join.style for join in made.joined).most_common())
     typer.echo(f"{out}: {facts['joined']:,} compound questions{more} ({styles})")
-
-
-def _pairs(path: Path) -> list[tuple[str, str]]:
-    from data.errors import FileFormatError
-    from data.tables import read_text
-
-    pairs = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        ids = [part.strip() for part in line.replace("\t", ",").split(",")]
-        if len(ids) != 2 or not all(ids):
-            raise FileFormatError(f"{path}, line {number}: needs two ids separated by a comma or a tab")
-        pairs.append((ids[0], ids[1]))
-    return pairs

@@ -30,6 +30,8 @@ def split(
     result = read_groups(file)
     for line in result.notes:
         note(line)
+    if not 0 < held_out < 1:
+        raise InputError(f"--held-out is {held_out:g}; it must lie between 0 and 1, for example 0.15")
     parts = split_groups(result.groups, held_out=held_out, seed=seed)
     try:
         write_groups_jsonl(out / "train.jsonl", parts.train)

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import FileFormatError
+from data.errors import FileFormatError, ModelNotFoundError
 from data.types import QAGroup
+from data.workbooks import write_workbook
 from index.audit.agreement import agreements
 from index.audit.artefacts import artefacts_of
 from index.audit.auditing import Audit
 from index.audit.findings import Finding, choose_suspects, robust_z
 from index.audit.leakage import read_other
-from index.audit.lengths import MOST_BINS, lengths
+from index.audit.lengths import MOST_BINS, lengths, load_token_counter
 from index.audit.polarity import ABILITY, DUTY, MERITS
 from index.audit.raw import read_raw
 
@@ -231,6 +232,27 @@ def test_tokens_are_counted_only_by_a_chosen_tokenizer(
     assert tokens == {"question": 2, "answer": 4}
 
 
+def test_a_tokenizer_that_is_not_there_is_named_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[str] = []
+
+    class Down:
+        def model_info(self, name: str, timeout: float) -> None:
+            asked.append(name)
+            raise OSError("Name or service not known")
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.HfApi", Down)
+        with pytest.raises(ModelNotFoundError, match="nor reachable") as unknown:
+            load_token_counter("nobody/none-such")
+        with pytest.raises(ModelNotFoundError, match=f"cannot load the tokenizer of {empty}") as no_tokenizer:
+            load_token_counter(str(empty))
+    assert asked == ["nobody/none-such"]
+    assert "\n" not in f"{unknown.value}{no_tokenizer.value}"
+    assert caplog.records == []
+
+
 def test_certain_findings_are_all_kept_and_graded_ones_fill_the_budget() -> None:
     certain = [Finding(f"c{n}", "polarity", "f", "e") for n in range(3)]
     graded = [Finding(f"g{n}", "answer_outlier", "f", "e", extremity=float(n)) for n in range(10)]
@@ -267,6 +289,9 @@ def test_the_other_file_may_be_questions_alone_in_every_format(tmp_path: Path) -
     }.items():
         (tmp_path / name).write_text(text, "utf-8")
         assert read_other(tmp_path / name) == ["벽지 값?"]
+    for table in ([["질문"], ["벽지 값?"]], [["question", "answer"], ["벽지 값?", "삼만 원"]]):
+        write_workbook(tmp_path / "e.xlsx", table)
+        assert read_other(tmp_path / "e.xlsx") == ["벽지 값?"]
     (tmp_path / "bad.jsonl").write_text('{"text": "벽지 값?"}\n', "utf-8")
     with pytest.raises(FileFormatError, match="line 1"):
         read_other(tmp_path / "bad.jsonl")

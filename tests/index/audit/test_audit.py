@@ -11,6 +11,7 @@ from time import perf_counter
 import pytest
 
 from data.catalog import message
+from data.join_files import read_links
 from index.audit.auditing import Audit, audit_file
 from index.audit.page import render_page
 from index.audit.report import SCHEMA, write_report
@@ -65,6 +66,19 @@ def test_a_long_text_in_the_last_bar_is_said(
     rows = [(f"g{n}", (f"{n}번 벽지의 값은 얼마인가요?",), ("답입니다.",)) for n in range(30)]
     assert said not in render_page(run_audit(wide(rows)))
     assert said in render_page(run_audit(wide([*rows, ("long", ("긴 물음은?",), ("아주 긴 답입니다. " * 40,))])))
+
+
+def test_near_pairs_are_written_as_links_for_joining(
+    wide: Callable[..., Path], run_audit: Callable[..., Audit], tmp_path: Path
+) -> None:
+    rows = [
+        ("=a", ("거실 바닥에 까는 강화마루의 장점이 뭐야?",), ("값이 쌉니다.",)),
+        ("b", ("벽지는 왜 우나요?",), ("풀이 마르기 전이라 그렇습니다.",)),
+        ("c", ("거실 바닥에 까는 강화마루의 장점을 알려주세요.",), ("튼튼합니다.",)),
+    ]
+    audit = run_audit(wide(rows))
+    write_report(audit, tmp_path / "out")
+    assert read_links(tmp_path / "out" / "near_pairs.csv") == [("=a", "c")]
 
 
 def test_marks_of_an_earlier_list_are_never_overwritten(
