@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from data.errors import InputError
-from data.text import comparable
+from data.trigrams import NearTexts, trigrams
 from data.types import QAGroup
 
 NEAR_DUPLICATE = 0.7
@@ -72,30 +72,13 @@ def near_duplicates(groups: Sequence[QAGroup], threshold: float = NEAR_DUPLICATE
     Returns:
         Pairs of ids, each pair once, in order of appearance.
     """
-    owners: list[str] = []
-    trigrams: list[frozenset[str]] = []
-    for group in groups:
-        for question in group.questions:
-            owners.append(group.id)
-            trigrams.append(_trigrams(question))
-    rarity: dict[str, int] = defaultdict(int)
-    for grams in trigrams:
-        for gram in grams:
-            rarity[gram] += 1
-    # Prefix filtering (Bayardo et al., WWW 2007): two sets of Jaccard >= t share one of the rarest
-    # n - ceil(t n) + 1 elements of each, so only those postings are compared.
-    postings: dict[str, list[int]] = defaultdict(list)
+    texts = [(group.id, trigrams(question)) for group in groups for question in group.questions]
+    known = NearTexts([grams for _, grams in texts], threshold, lambda one, other: texts[one][0] != texts[other][0])
     pairs: dict[tuple[str, str], None] = {}
-    for index, grams in enumerate(trigrams):
-        ordered = sorted(grams, key=lambda gram: (rarity[gram], gram))
-        prefix = ordered[: len(ordered) - _ceil(threshold * len(ordered)) + 1]
-        seen: set[int] = set()
-        for gram in prefix:
-            seen.update(postings[gram])
-            postings[gram].append(index)
-        for other in sorted(seen):
-            if owners[other] != owners[index] and _jaccard(grams, trigrams[other]) >= threshold:
-                pairs[owners[other], owners[index]] = None
+    for number, (owner, _) in enumerate(texts):
+        for other in known.near(number):
+            pairs[texts[other][0], owner] = None
+        known.add(number)
     return list(pairs)
 
 
@@ -114,17 +97,3 @@ def _ties(groups: Sequence[QAGroup], links: Iterable[tuple[str, str]]) -> list[l
     for group in groups:
         members[root(group.id)].append(group.id)
     return list(members.values())
-
-
-def _trigrams(question: str) -> frozenset[str]:
-    text = comparable(question)
-    return frozenset(text[i : i + 3] for i in range(len(text) - 2)) or frozenset([text])
-
-
-def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:
-    shared = len(first & second)
-    return shared / (len(first) + len(second) - shared)
-
-
-def _ceil(value: float) -> int:
-    return -int(-value // 1)

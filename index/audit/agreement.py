@@ -4,6 +4,7 @@ Letters, not vectors: five references of one group share their terms, and an ans
 Answers in doubt are then held against their own questions by the encoder (`index.audit.mismatch`).
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
@@ -14,7 +15,7 @@ import numpy as np
 from data.types import QAGroup
 from index.audit.findings import FEWEST_FOR_SPREAD, Finding, robust_z, shortened
 from index.audit.raw import RawFile
-from index.audit.similarity import cosine, grams_of
+from index.audit.similarity import grams_of
 
 FEWEST_ANSWERS = 3
 """Of two answers neither is the outlier."""
@@ -44,18 +45,24 @@ def agreements(groups: Sequence[QAGroup]) -> list[Agreement]:
     """Measures every group; a group of one answer agrees with itself at 1."""
     measured = []
     for number, group in enumerate(groups):
-        grams = [grams_of(answer) for answer in group.answers]
-        totals = [0.0] * len(grams)
-        for second in range(1, len(grams)):
-            for first in range(second):
-                similarity = cosine(grams[first], grams[second])
-                totals[first] += similarity
-                totals[second] += similarity
-        others = max(1, len(grams) - 1)
-        each = tuple(total / others for total in totals) if len(grams) > 1 else (1.0,)
-        medoid = max(range(len(each)), key=lambda position: (each[position], -position)) if len(grams) > 2 else 0
+        each = _with_the_others(group.answers)
+        medoid = max(range(len(each)), key=lambda position: (each[position], -position)) if len(each) > 2 else 0
         measured.append(Agreement(number, medoid, each[medoid], each))
     return measured
+
+
+def _with_the_others(answers: Sequence[str]) -> tuple[float, ...]:
+    """Returns the mean cosine of each answer and the others: its product with their sum, so that no pair is formed."""
+    if len(answers) == 1:
+        return (1.0,)
+    units = [{gram: count / grams.norm for gram, count in grams.counts.items()} for grams in map(grams_of, answers)]
+    total: dict[str, float] = defaultdict(float)
+    for unit in units:
+        for gram, weight in unit.items():
+            total[gram] += weight
+    products = (sum(weight * (total[gram] - weight) for gram, weight in unit.items()) for unit in units)
+    # Equal answers differ in the last digits only, by the order of the sums.
+    return tuple(round(max(0.0, product) / (len(units) - 1), 12) for product in products)
 
 
 def find_disagreement(file: RawFile, measured: Sequence[Agreement]) -> list[Finding]:

@@ -7,12 +7,13 @@ the vector index, one search a question: nothing here grows with the square of t
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 
 from data.split import near_duplicates
 from data.text import comparable
+from data.trigrams import NearTexts, jaccard, trigrams
 from data.types import QAGroup
 from index.audit.embedding import AuditVectors
 from index.audit.findings import Finding, shortened
@@ -58,21 +59,46 @@ def find_inside(file: RawFile) -> Iterator[Finding]:
         distinct: dict[str, Cell] = {}
         for cell in cells:
             distinct.setdefault(cell.label, cell)
-        gone: set[str] = set()
-        for first, second in combinations(distinct.values(), 2):
-            if first.kind != second.kind or gone & {first.label, second.label}:
-                continue
-            exact = comparable(first.text) == comparable(second.text)
-            # Long texts of very different length cannot share nine tenths of their trigrams.
-            if not exact and min(len(first.text), len(second.text)) < 0.8 * max(len(first.text), len(second.text)):
-                continue
-            near = 1.0 if exact else trigram_jaccard(first.text, second.text)
-            if near < NEAR_INSIDE or (not exact and first.kind == "question"):
-                continue
-            gone.add(second.label)
-            what = "repeats" if exact else f"nearly repeats ({near:.2f} of the letters)"
+        repeats = [
+            repeat
+            for kind in ("question", "answer")
+            for repeat in _repeats([cell for cell in distinct.values() if cell.kind == kind], exact=kind == "question")
+        ]
+        order = {label: number for number, label in enumerate(distinct)}
+        for first, second, near in sorted(repeats, key=lambda each: (order[each[0].label], order[each[1].label])):
+            what = "repeats" if near is None else f"nearly repeats ({near:.2f} of the letters)"
             evidence = f"{what} {first.label} | {shortened(second.raw)}"
             yield Finding(group_id, "duplicate_inside", second.field, evidence, "delete")
+
+
+def _repeats(cells: Sequence[Cell], *, exact: bool) -> Iterator[tuple[Cell, Cell, float | None]]:
+    """Pairs each repeating text with the first that it repeats and that repeats none itself.
+
+    Args:
+        cells: Of one kind.
+        exact: Leave alone what only nearly repeats.
+
+    Yields:
+        The first text, the later one, and their similarity where they are not the same.
+    """
+    grams = [trigrams(cell.text) for cell in cells]
+    kept = NearTexts(grams, NEAR_INSIDE, lambda one, other: _as_long(cells[one], cells[other]))
+    equals: dict[str, int] = {}
+    for number, cell in enumerate(cells):
+        same = equals.get(comparable(cell.text))
+        met = [] if exact else kept.near(number)
+        first = min((*met, *([] if same is None else [same])), default=None)
+        if first is None:
+            equals[comparable(cell.text)] = number
+            kept.add(number)
+        else:
+            yield cells[first], cell, None if first == same else jaccard(grams[first], grams[number])
+
+
+def _as_long(first: Cell, second: Cell) -> bool:
+    """Long texts of very different length do not repeat one another, though one be the other over and over."""
+    lengths = len(first.text), len(second.text)
+    return min(lengths) >= 0.8 * max(lengths)
 
 
 def twin_cosine(groups: Sequence[QAGroup], vectors: AuditVectors) -> float:

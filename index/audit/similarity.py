@@ -4,7 +4,7 @@ from collections import Counter
 from math import sqrt
 from typing import NamedTuple
 
-from data.text import comparable
+from data.trigrams import jaccard, trigrams
 from index.korean import KoreanAnalyzer, jamo_ngrams
 
 # Words that change with the register, not with the question.
@@ -37,13 +37,7 @@ def cosine(first: Grams, second: Grams) -> float:
 
 def trigram_jaccard(first: str, second: str) -> float:
     """Returns the Jaccard similarity of two texts' character trigrams, spaces and marks ignored."""
-    a, b = _trigrams(first), _trigrams(second)
-    return len(a & b) / len(a | b)
-
-
-def _trigrams(text: str) -> frozenset[str]:
-    plain = comparable(text)
-    return frozenset(plain[i : i + 3] for i in range(len(plain) - 2)) or frozenset([plain])
+    return jaccard(trigrams(first), trigrams(second))
 
 
 def asked_about(analyzer: KoreanAnalyzer, question: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from data.errors import InputError
 from data.split import near_duplicates, split_groups
+from data.trigrams import jaccard, trigrams
 from data.types import QAGroup
 
 
@@ -37,14 +38,12 @@ def test_links_keep_groups_together() -> None:
 
 
 def test_near_duplicates_are_those_that_a_full_comparison_finds(starter_groups: tuple[QAGroup, ...]) -> None:
-    from data.split import _jaccard, _trigrams
-
     sample = starter_groups[::4]
     expected = {
         (first.id, second.id)
         for number, first in enumerate(sample)
         for second in sample[number + 1 :]
-        if any(_jaccard(_trigrams(a), _trigrams(b)) >= 0.3 for a in first.questions for b in second.questions)
+        if any(jaccard(trigrams(a), trigrams(b)) >= 0.3 for a in first.questions for b in second.questions)
     }
     assert set(near_duplicates(sample, 0.3)) == expected
     assert expected

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.text import comparable
+from data.trigrams import trigrams
 from index.encoders.base import Encoder, Vectors
 from index.threads import one_thread
 
@@ -66,9 +66,3 @@ class KnownQuestions:
             if cosines[nearest] >= cosine:
                 return self._texts[nearest]
         return ""
-
-
-def trigrams(question: str) -> frozenset[str]:
-    """Returns the character trigrams of a question, spaces and marks left out."""
-    text = comparable(question)
-    return frozenset(text[i : i + 3] for i in range(len(text) - 2)) or frozenset([text])
