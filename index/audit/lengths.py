@@ -84,6 +84,8 @@ def load_token_counter(name: str) -> Callable[[str], int]:
         ModelNotFoundError: There is no such tokenizer.
     """
     folder = Path(name)
+    if folder.is_dir() and not any(folder.glob("*token*")):
+        raise ModelNotFoundError(f"{name}: is a directory without a tokenizer; give one with a tokenizer.json")
     tokenizer = load_tokenizer(folder) if folder.is_dir() else _by_name(name)
     return lambda text: len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
