@@ -22,7 +22,7 @@ from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.encoders.cache import EmbeddingCache
 from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
-from rag.confidence import AGREEMENT, LEAD, OVERLAP, Signs, signs
+from rag.confidence import WEIGHTS, Signs, signs
 from rag.evaluation.metric_encoders import make_metric_encoder
 from rag.evaluation.scoring import Scorer
 from rag.evaluation.statistics import Floats, bootstrap_quality_at, quality_at
@@ -35,7 +35,6 @@ GRID = {
 }
 """Weights tried; only their proportions order anything."""
 
-SHIPPED = Signs(1.0, AGREEMENT, OVERLAP, LEAD)
 COVERAGES = tuple(np.arange(0.05, 1.001, 0.05))
 SHOWN = (0.1, 0.3, 0.5, 0.7, 1.0)
 
@@ -88,7 +87,7 @@ def main() -> None:
     )
     tried = {
         f"chosen ({', '.join(f'{name} {weight:g}' for name, weight in best._asdict().items())})": best,
-        f"shipped ({', '.join(f'{weight:g}' for weight in SHIPPED)})": SHIPPED,
+        f"shipped ({', '.join(f'{weight:g}' for weight in WEIGHTS)})": WEIGHTS,
         **{f"{name} alone": Signs(**{**dict.fromkeys(Signs._fields, 0.0), name: 1.0}) for name in Signs._fields},
     }
     print(f"{scorer.metric.name}; {environment()}\n")

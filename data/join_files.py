@@ -1,6 +1,5 @@
 """The files of `dobae data join`: ids and pairs of ids in, joined questions out."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from data.exact import restored
 from data.joining import JoinedQuestion
 from data.readers import read_groups
 from data.tables import read_text, rows_of_csv
-from data.writers import write_atomically
+from data.writers import write_json_lines
 
 LINK_COLUMNS = ("first_id", "second_id")
 """Columns of `near_pairs.csv` that hold the ids."""
@@ -48,4 +47,4 @@ def read_links(path: Path) -> list[tuple[str, str]]:
 
 def write_joined(path: Path, joined: Iterable[JoinedQuestion]) -> None:
     """Writes one join a line; `read_groups` reads the file as groups of one question each."""
-    write_atomically(path, "".join(json.dumps(asdict(join), ensure_ascii=False) + "\n" for join in joined))
+    write_json_lines(path, map(asdict, joined))

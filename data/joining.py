@@ -70,7 +70,7 @@ _WHETHER = ((re.compile(r"인가요$"), "인지"), (re.compile(r"(?<=[되하있�
 _TWO_NAMED = re.compile(rf"(?:{_ASPECTS})[와과] |(?:무엇|어떻게|왜|얼마|어떤|어디|언제|몇|뭐|어느)")
 _LONGEST_WHETHER = 28
 _RUNS_ON = re.compile(
-    r",|(?:나요|까요|가요|어요|아요|니까|세요|죠|[은는인던]데|지만|거든|길래|니까|려고|할려면)[\s?!.]|[가-힣](?:니|냐|아님)\s"
+    r",|(?:나요|까요|가요|어요|아요|니까|세요|죠|[은는인던]데|지만|거든|길래|려고|할려면)[\s?!.]|[가-힣](?:니|냐|아님)\s"
 )
 """More than one sentence before the end, which no noun phrase holds: "보수할 수 있나요, 교체해야 하는지"."""
 _SECOND_PREDICATE = re.compile(r"(?:[가-힣](?:고|며|면|려면|어서|아서|해서|져서|거나|도록|자마자|다가)|[가-힣]지)\s")

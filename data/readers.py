@@ -84,13 +84,12 @@ def read_groups(path: Path, *, approved_only: bool = False) -> ReadResult:
     """
     if path.suffix.lower() == ".xlsx":
         header, rows, sheets = rows_of_sheet(path)
-        located, rejects, notes = _from_table(header, approved_rows(rows) if approved_only else rows, path)
+        located, rejects, notes = _from_table(header, rows, path, approved_only)
         return _result(path, located, rejects, [*notes, *unread_note(path, "sheets", sheets)])
     text = read_text(path)
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
         return _result(path, *_from_json_lines(text, path, approved_only))
-    header, rows = rows_of_csv(text, path)
-    return _result(path, *_from_table(header, approved_rows(rows) if approved_only else rows, path))
+    return _result(path, *_from_table(*rows_of_csv(text, path), path, approved_only))
 
 
 def _result(path: Path, located: list[_Located], rejects: list[Reject], notes: list[str]) -> ReadResult:
@@ -151,8 +150,10 @@ def _place(item: _Located) -> str:
 
 
 def _from_table(
-    header: list[str], rows: Iterable[TableRow], path: Path
+    header: list[str], rows: Iterable[TableRow], path: Path, approved_only: bool
 ) -> tuple[list[_Located], list[Reject], list[str]]:
+    if approved_only:
+        rows = approved_rows(rows)
     names = {name.casefold(): name for name in header}
     questions = _numbered(header, _NUMBERED_QUESTION)
     answers = _numbered(header, _NUMBERED_ANSWER)

@@ -5,9 +5,10 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from data.errors import InputError
 from data.readers import Reject
@@ -74,15 +75,10 @@ def check_target(target: Path, inputs: Iterable[Path | None], option: str = "--o
 
 
 def check_new_target(target: Path, inputs: Iterable[Path | None], option: str = "--out") -> None:
-    """Refuses to let a result take the place of any file.
-
-    Args:
-        target: File to be written.
-        inputs: Files that are read; None for one that was not given.
-        option: What names the target on the command line.
+    """Refuses to let a result take the place of any file; arguments as for `check_target`.
 
     Raises:
-        InputError: `target` exists, or its folder cannot be written.
+        InputError: As `check_target`; or `target` exists, or its folder cannot be written.
     """
     check_target(target, inputs, option)
     if target.exists():
@@ -126,9 +122,14 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
     write_atomically(path, _csv_text([REJECTS_HEADER, *rows]))
 
 
+def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Writes one JSON object a line."""
+    write_atomically(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+
+
 def write_groups_jsonl(path: Path, groups: Iterable[QAGroup]) -> None:
     """Writes one group a line, every field kept."""
-    write_atomically(path, "".join(json.dumps(asdict(group), ensure_ascii=False) + "\n" for group in groups))
+    write_json_lines(path, map(asdict, groups))
 
 
 def write_groups_csv(path: Path, groups: Sequence[QAGroup]) -> None:

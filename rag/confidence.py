@@ -13,15 +13,6 @@ from typing import NamedTuple
 from data.types import Hit
 from index.korean import NgramVector, jamo_ngrams, ngram_cosine, ngram_vector
 
-AGREEMENT = 1.0
-"""Weight of the agreement of the examples' answers, beside the cosine."""
-
-OVERLAP = 0.4
-"""Weight of the question's letters found in the first example's answer."""
-
-LEAD = 0.05
-"""Weight of how far the first example ranks before the second, in units of `Hit.behind`."""
-
 
 class Signs(NamedTuple):
     """What speaks for an answer.
@@ -39,6 +30,10 @@ class Signs(NamedTuple):
     lead: float
 
 
+WEIGHTS = Signs(similarity=1.0, agreement=1.0, overlap=0.4, lead=0.05)
+"""What each sign counts; only their proportions order anything."""
+
+
 def signs(question: str, hits: Sequence[Hit]) -> Signs:
     """Returns what speaks for an answer from these hits, best first and at least one.
 
@@ -53,8 +48,8 @@ def signs(question: str, hits: Sequence[Hit]) -> Signs:
 def confidence(question: str, hits: Sequence[Hit]) -> float | None:
     """Returns a value that is larger the better an answer from these hits is likely to be.
 
-    The weighted sum of their `Signs`. Only its order means something, and only among questions asked of one base with
-    the same number of hits.
+    The sum of their `Signs`, each times its weight in `WEIGHTS`. Only its order means something, and only among
+    questions asked of one base with the same number of hits.
 
     Args:
         question: One question.
@@ -65,8 +60,7 @@ def confidence(question: str, hits: Sequence[Hit]) -> float | None:
     """
     if not hits:
         return None
-    found = signs(question, hits)
-    return found.similarity + AGREEMENT * found.agreement + OVERLAP * found.overlap + LEAD * found.lead
+    return sum(weight * sign for weight, sign in zip(WEIGHTS, signs(question, hits), strict=True))
 
 
 def _vector(text: str) -> NgramVector:

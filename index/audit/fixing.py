@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from data.errors import InputError
 from data.text import clean_text
 from data.text_form import BOM, FROM_SPREADSHEET, TextForm, form_of
-from data.writers import write_atomically
+from data.writers import check_new_target, write_atomically
 from index.audit.raw import GROUP_LABEL, Cell, RawFile, is_workbook, read_raw
 from index.audit.suspects import AcceptedRow, csv_text, read_accepted
 
@@ -72,8 +72,7 @@ def apply_suspects(path: Path, suspects: Path, out: Path) -> Mended:
     """
     log = changes_path(out)
     for target in (out, log):
-        if target.exists():
-            raise InputError(f"{target}: exists already; name a new file with --out")
+        check_new_target(target, ())
     file = read_raw(path)
     if is_workbook(out):
         raise InputError(f"{out}: mends are not written into workbooks; name a .csv file with --out")

@@ -48,23 +48,21 @@ class Asker:
         return model.model_validate(record["value"]), ""
 
     def _asked(self, task: str, messages: Sequence[Message], model: type[Reply]) -> Record:
-        spent = [0, 0]
         estimated = False
         problem, detail = "", ""
         value: Any = None
         asked = tuple(messages)
+        meter = Meter(self._budget, (0, 0))
         for _ in range(2):
-            meter = Meter(self._budget, (prompt_tokens(asked), self._chat.max_output_tokens))
+            meter.worst = prompt_tokens(asked), self._chat.max_output_tokens
             try:
                 reply = self._chat.reply(asked, meter)
             except BaseException as error:
-                spent = [spent[0] + meter.spent[0], spent[1] + meter.spent[1]]
                 if problem and isinstance(error, BudgetSpentError):
                     break  # the first reply is paid for and bad; there is nothing left to mend it with
-                if any(spent):
-                    self._journal.add_lost(task, (spent[0], spent[1]))
+                if any(meter.spent):
+                    self._journal.add_lost(task, meter.spent)
                 raise
-            spent = [spent[0] + meter.spent[0], spent[1] + meter.spent[1]]
             estimated = estimated or reply.estimated or meter.unsure
             if refuses(reply):
                 problem, detail = "refused", reply.text[:200]
@@ -82,7 +80,7 @@ class Asker:
             "value": value,
             "problem": problem,
             "detail": detail,
-            "tokens": spent,
+            "tokens": meter.spent,
             "estimated": estimated,
             "time": now(),
         }

@@ -88,20 +88,21 @@ class Budget:
 
 
 class Meter:
-    """What the attempts at one request may cost, and have cost.
+    """What the attempts at a task may cost, and have cost.
 
     Args:
         budget: What is asked before each attempt.
         worst: Most tokens that one attempt may cost, in and out.
 
     Attributes:
+        worst: As given; another request may be of another length.
         spent: Tokens counted so far, in and out.
         unsure: Whether an attempt of unknown cost is among them.
     """
 
     def __init__(self, budget: Budget, worst: tuple[int, int]) -> None:
         self._budget = budget
-        self._worst = worst
+        self.worst = worst
         self.spent = (0, 0)
         self.unsure = False
 
@@ -111,7 +112,7 @@ class Meter:
         Raises:
             BudgetSpentError: It could pass a limit.
         """
-        self._budget.reserve(*self._worst)
+        self._budget.reserve(*self.worst)
 
     def end(self, cost: tuple[int, int] | None) -> None:
         """Counts an attempt.
@@ -120,6 +121,6 @@ class Meter:
             cost: Tokens in and out; None where nobody can tell, as when the connection broke.
         """
         self.unsure = self.unsure or cost is None
-        counted = self._worst if cost is None else cost
-        self._budget.settle(self._worst, counted)
+        counted = self.worst if cost is None else cost
+        self._budget.settle(self.worst, counted)
         self.spent = self.spent[0] + counted[0], self.spent[1] + counted[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import FileFormatError, InputError
-from data.writers import check_folder, check_new_target, write_atomically
+from data.writers import check_folder, check_new_target, write_json_lines
 from training.augment.review import check_review
 
 
@@ -38,7 +38,7 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         InputError: The file cannot be written.
     """
     try:
-        write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_json_lines(path, rows)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
