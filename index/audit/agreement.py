@@ -13,6 +13,7 @@ from statistics import median
 import numpy as np
 
 from data.types import QAGroup
+from index.audit.evidence import Evidence
 from index.audit.findings import FEWEST_FOR_SPREAD, Finding, robust_z, shortened
 from index.audit.raw import RawFile
 from index.audit.similarity import grams_of
@@ -78,9 +79,12 @@ def find_disagreement(file: RawFile, measured: Sequence[Agreement]) -> list[Find
                     group.id,
                     "answers_disagree",
                     file.group_field(group.id),
-                    f"the most typical answer agrees with the others at {item.score:.2f} only ({-z:.1f} robust sd "
-                    f"below the usual) | {shortened(group.answers[item.medoid], 80)} | "
-                    f"{shortened(group.answers[least], 80)}",
+                    Evidence.of(
+                        "answers_disagree",
+                        shortened(group.answers[item.medoid], 80),
+                        shortened(group.answers[least], 80),
+                        score=f"{item.score:.2f}",
+                    ),
                     extremity=float(-z),
                 )
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from data.text import clean_text
+from index.audit.evidence import Evidence, Fact, Seen
 from index.audit.findings import Finding, shortened
 from index.audit.raw import Cell
 
@@ -19,18 +20,13 @@ _MOJIBAKE = re.compile("�|[êëìí][\u0080-\u00bf\u0152-\u0192\u02c6-\u2122]{
 _STRAY_JAMO = re.compile(r"(?<=[가-힣])[ㄱ-ㅎㅏ-ㅣ](?=[가-힣])(?![ㄱ-ㅎ](?:자|형))")
 _CUT_OFF = re.compile(r"[,、;(]$|(?:\s(?:및|그리고|또한|또는|하지만))$")
 
-_REPAIR_WORDS = {
-    "nfc": "not in Unicode NFC (decomposed Hangul)",
-    "invisible": "invisible characters",
-    "backtick": "back-tick",
-    "quote": "dangling quotation mark",
-}
+_BY_REPAIR: dict[str, Fact] = {"nfc": "not_nfc", "invisible": "invisible", "backtick": "backtick", "quote": "quote"}
 
 
 class Artefact(NamedTuple):
     """A leftover: what it is, and the text without it (empty where no mend is known)."""
 
-    what: str
+    seen: Seen
     mended: str
 
 
@@ -43,21 +39,21 @@ def artefacts_of(raw: str, *, is_answer: bool) -> list[Artefact]:
     """
     # Cleaning takes away the control characters that wrong decoding leaves, and with them the way back.
     if match := _MOJIBAKE.search(raw):
-        return [Artefact(f'wrongly decoded "{match[0]}"', _decoded_again(raw))]
+        return [_quoted("wrongly_decoded", match, _decoded_again(raw))]
     cleaned = clean_text(raw, keep_lines=is_answer)
     text = cleaned.text
-    found = [Artefact(_REPAIR_WORDS[name], text) for name in cleaned.repairs]
+    found = [Artefact(Seen(_BY_REPAIR[name], {}), text) for name in cleaned.repairs]
     if match := _LEFTOVER.search(text):
-        found.append(Artefact(f'editing note "{match[0].strip()}"', _without_note(text, match)))
+        found.append(_quoted("editing_note", match, _without_note(text, match)))
     if match := _MODEL_TALK.search(text):
-        found.append(Artefact(f'a model speaks of itself: "{match[0]}"', ""))
+        found.append(_quoted("model_talk", match, ""))
     if match := _MARKUP.search(text):
-        found.append(Artefact(f'markup "{match[0]}"', _without_markup(text)))
+        found.append(_quoted("markup", match, _without_markup(text)))
     if is_answer:
         if match := _STRAY_JAMO.search(text):
-            found.append(Artefact(f'lone letter "{match[0]}" inside a word', _STRAY_JAMO.sub("", text)))
+            found.append(_quoted("lone_letter", match, _STRAY_JAMO.sub("", text)))
         if match := _CUT_OFF.search(text):
-            found.append(Artefact(f'cut off after "{match[0].strip()}"', ""))
+            found.append(_quoted("cut_off", match, ""))
     return found
 
 
@@ -69,10 +65,14 @@ def find_artefacts(cells: Iterable[Cell]) -> Iterator[Finding]:
         if not found or (cell.group_id, cell.field) in reported:
             continue
         reported.add((cell.group_id, cell.field))
-        seen = "; ".join(artefact.what for artefact in found)
+        evidence = Evidence(tuple(artefact.seen for artefact in found), (shortened(cell.raw),))
         mended = _mended(cell.raw, is_answer=cell.kind == "answer")
         suggestion = f"replace: {mended}" if mended else ""
-        yield Finding(cell.group_id, "artefact", cell.field, f"{seen} | {shortened(cell.raw)}", suggestion)
+        yield Finding(cell.group_id, "artefact", cell.field, evidence, suggestion)
+
+
+def _quoted(key: Fact, match: re.Match[str], mended: str) -> Artefact:
+    return Artefact(Seen(key, {"text": match[0].strip()}), mended)
 
 
 def _mended(raw: str, *, is_answer: bool) -> str:

@@ -16,6 +16,7 @@ from data.text import comparable
 from data.trigrams import NearTexts, jaccard, trigrams
 from data.types import QAGroup
 from index.audit.embedding import AuditVectors
+from index.audit.evidence import Evidence
 from index.audit.findings import Finding, shortened
 from index.audit.raw import Cell, RawFile
 from index.audit.similarity import asked_about, cosine, grams_of, trigram_jaccard
@@ -66,8 +67,11 @@ def find_inside(file: RawFile) -> Iterator[Finding]:
         ]
         order = {label: number for number, label in enumerate(distinct)}
         for first, second, near in sorted(repeats, key=lambda each: (order[each[0].label], order[each[1].label])):
-            what = "repeats" if near is None else f"nearly repeats ({near:.2f} of the letters)"
-            evidence = f"{what} {first.label} | {shortened(second.raw)}"
+            text = shortened(second.raw)
+            if near is None:
+                evidence = Evidence.of("repeats", text, field=first.label)
+            else:
+                evidence = Evidence.of("nearly_repeats", text, field=first.label, share=f"{near:.2f}")
             yield Finding(group_id, "duplicate_inside", second.field, evidence, "delete")
 
 
@@ -177,15 +181,18 @@ def find_across(
         if not pair.same or second.id in reported or not fields.isdisjoint(doubted):
             continue
         reported.add(second.id)
-        agreement = _agreement(first, second)
-        exact = comparable(pair.questions[0]) == comparable(pair.questions[1])
         identical = {comparable(a) for a in first.answers} == {comparable(a) for a in second.answers}
         yield Finding(
             second.id,
             "duplicate_across",
             file.field_of(second.id, "question", pair.questions[1]),
-            f"{'repeats' if exact else 'asks the same as'} a question of {first.id}; their answers agree at "
-            f"{agreement:.2f} | {shortened(pair.questions[1], 80)} | {first.id}: {shortened(pair.questions[0], 80)}",
+            Evidence.of(
+                "same",
+                shortened(pair.questions[1], 80),
+                f"{first.id}: {shortened(pair.questions[0], 80)}",
+                group=first.id,
+                score=f"{_agreement(first, second):.2f}",
+            ),
             "delete group" if identical else "",
         )
 

@@ -1,59 +1,77 @@
-"""Says in the reader's language what the audit saw; the texts it quotes stay as they are."""
+"""What the audit saw: facts, said in the language of whoever reads them, and the texts concerned, quoted."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 Say = Callable[..., str]
-
-_SEEN: tuple[tuple[str, str], ...] = (
-    (r"the most typical answer agrees with the others at (?P<score>[\d.]+) only \(.+\)", "answers_disagree"),
-    (r"agrees little with the group's other answers .*\(cosine (?P<score>-?[\d.]+)\)", "answer_outlier"),
-    (r"the answers lie nearer to a question of (?P<group>.+) \(.+ below the usual\)", "mismatch"),
-    (r"nearly repeats \((?P<share>[\d.]+) of the letters\) (?P<field>.+)", "nearly_repeats"),
-    (r"(?:repeats|asks the same as) a question of (?P<group>.+); their answers agree at (?P<score>[\d.]+)", "same"),
-    (r"repeats (?P<field>.+)", "repeats"),
-    (r"also stands in (?P<file>.+)", "also_stands"),
-    (r"nearly stands \((?P<share>[\d.]+) of the letters\) in (?P<file>.+)", "nearly_stands"),
-    (r"(?P<axis>.+): its twin asks for the other side, and so do the answers", "twin_and_answers_differ"),
-    (r"(?P<axis>.+): its twin asks for the other side", "twin_differs"),
-    (r"(?P<axis>.+): the answers speak of the other side only", "answers_differ"),
-    (r"(?P<axis>.+): asks for both sides, its twin and the answers know one", "half_answered"),
-    (r"answers say yes and no", "yes_and_no"),
-    (r'wrongly decoded "(?P<text>.*)"', "wrongly_decoded"),
-    (r"not in Unicode NFC \(decomposed Hangul\)", "not_nfc"),
-    (r"invisible characters", "invisible"),
-    (r"back-tick", "backtick"),
-    (r"dangling quotation mark", "quote"),
-    (r'editing note "(?P<text>.*)"', "editing_note"),
-    (r'a model speaks of itself: "(?P<text>.*)"', "model_talk"),
-    (r'markup "(?P<text>.*)"', "markup"),
-    (r'lone letter "(?P<text>.*)" inside a word', "lone_letter"),
-    (r'cut off after "(?P<text>.*)"', "cut_off"),
-)
-_PATTERNS = tuple((re.compile(pattern, re.DOTALL), key) for pattern, key in _SEEN)
-_NEXT = re.compile("; (?=not in|invisible|back-tick|dangling|editing|a model|markup|lone|cut off)")
-"""Between two leftovers of one cell; what they quote may hold a semicolon, too."""
+Fact = Literal[
+    "answers_disagree",
+    "answer_outlier",
+    "mismatch",
+    "nearly_repeats",
+    "same",
+    "repeats",
+    "also_stands",
+    "nearly_stands",
+    "twin_and_answers_differ",
+    "twin_differs",
+    "answers_differ",
+    "half_answered",
+    "yes_and_no",
+    "wrongly_decoded",
+    "not_nfc",
+    "invisible",
+    "backtick",
+    "quote",
+    "editing_note",
+    "model_talk",
+    "markup",
+    "lone_letter",
+    "cut_off",
+]
+"""Names of the sentences under `seen` in the catalogues."""
 
 
-def seen_in_words(evidence: str, say: Say) -> str:
-    """Returns the evidence of a finding of `index.audit`; what is not known here stays as it is.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One fact.
 
-    Args:
-        evidence: What was seen, then the texts concerned, parted by " | ". A leftover that holds such a bar stays as
-            it is.
-        say: As `data.catalog.message`.
+    Attributes:
+        key: Its name.
+        values: Fill its sentence.
     """
-    what, bar, quoted = evidence.partition(" | ")
-    return "; ".join(_said(each, say) for each in _NEXT.split(what)) + bar + quoted
+
+    key: Fact
+    values: Mapping[str, str]
 
 
-def _said(what: str, say: Say) -> str:
-    for pattern, key in _PATTERNS:
-        if found := pattern.fullmatch(what):
-            return say(f"seen.{key}", **found.groupdict())
-    return what
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one finding rests on.
 
+    Attributes:
+        seen: The facts, at least one.
+        texts: The texts concerned, shortened.
+    """
 
-def known_keys() -> set[str]:
-    """Returns the keys that the catalogues must have."""
-    return {key for _, key in _SEEN}
+    seen: tuple[Seen, ...]
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, key: Fact, *texts: str, **values: str) -> Self:
+        """Makes the evidence of one fact."""
+        return cls((Seen(key, values),), texts)
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> Self:
+        """Reads what stands in `audit.json`."""
+        return cls(tuple(Seen(**each) for each in value["seen"]), tuple(value["texts"]))
+
+    def lines(self, say: Say) -> tuple[str, ...]:
+        """Returns the facts on one line, then the texts; `say` is as `data.catalog.message`."""
+        return "; ".join(say(f"seen.{each.key}", **each.values) for each in self.seen), *self.texts
+
+    def in_words(self, say: Say) -> str:
+        """Returns the lines as one, for the cell of a table."""
+        return " | ".join(self.lines(say))

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from index.audit.evidence import Evidence
+
 Reason = Literal[
     "artefact",
     "duplicate_inside",
@@ -42,7 +44,7 @@ class Finding:
         group_id: The group it concerns.
         reason: Which analyser says so.
         field: The text concerned, as a `Cell.field` of `index.audit.raw`, or the whole group's.
-        evidence: What was seen, in words and numbers.
+        evidence: What was seen.
         suggestion: A mend as `index.audit.fixing` reads it; empty where a person must think of one.
         extremity: None for a certain finding; otherwise how far from usual, in robust standard deviations.
     """
@@ -50,7 +52,7 @@ class Finding:
     group_id: str
     reason: Reason
     field: str
-    evidence: str
+    evidence: Evidence
     suggestion: str = ""
     extremity: float | None = None
 

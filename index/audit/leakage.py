@@ -13,6 +13,7 @@ from data.tables import read_text
 from data.text import clean_text, comparable
 from data.types import QAGroup
 from index.audit.embedding import AuditVectors
+from index.audit.evidence import Evidence
 from index.audit.findings import Finding, shortened
 from index.audit.raw import RawFile
 from index.audit.similarity import asked_about, trigram_jaccard
@@ -134,12 +135,16 @@ def leak_findings(file: RawFile, leaks: list[Leak], other_name: str) -> Iterator
         if leak.kind == "encoder" or leak.group_id in reported:
             continue
         reported.add(leak.group_id)
-        what = "also stands in" if leak.kind == "exact" else f"nearly stands ({leak.score:.2f} of the letters) in"
+        texts = shortened(leak.question, 80), shortened(leak.other, 80)
+        if leak.kind == "exact":
+            evidence = Evidence.of("also_stands", *texts, file=other_name)
+        else:
+            evidence = Evidence.of("nearly_stands", *texts, file=other_name, share=f"{leak.score:.2f}")
         yield Finding(
             leak.group_id,
             "leakage",
             file.field_of(leak.group_id, "question", leak.question),
-            f"{what} {other_name} | {shortened(leak.question, 80)} | {shortened(leak.other, 80)}",
+            evidence,
             "delete group" if leak.kind == "exact" else "",
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from index.audit.agreement import FAR, Agreement
 from index.audit.embedding import AuditVectors
+from index.audit.evidence import Evidence
 from index.audit.findings import Finding, robust_z, shortened
 from index.audit.raw import RawFile
 from index.encoders.base import Progress, Vectors
@@ -57,9 +58,11 @@ def find_mismatched_questions(file: RawFile, vectors: AuditVectors, margins: Mar
                 group.id,
                 "question_answer_mismatch",
                 file.field_of(group.id, "question", vectors.texts[row]),
-                f"the answers lie nearer to a question of {file.result.groups[vectors.owners[other]].id} "
-                f"({-z:.1f} robust sd below the usual) | {shortened(vectors.texts[row], 80)} | "
-                f"{shortened(vectors.texts[other], 80)} | {shortened(group.answers[0], 80)}",
+                Evidence.of(
+                    "mismatch",
+                    *(shortened(text, 80) for text in (vectors.texts[row], vectors.texts[other], group.answers[0])),
+                    group=file.result.groups[vectors.owners[other]].id,
+                ),
                 extremity=float(-z),
             )
         )
@@ -104,9 +107,12 @@ def find_outlying_answers(
                 group.id,
                 "answer_outlier",
                 file.field_of(group.id, "answer", answer),
-                f"agrees little with the group's other answers ({doubt:.1f} robust sd for its length) and lies "
-                f"{-fit:.1f} robust sd further from its questions than answers do (cosine {similarity:.2f}) | "
-                f"{shortened(answer, 100)} | {shortened(group.questions[0], 80)}",
+                Evidence.of(
+                    "answer_outlier",
+                    shortened(answer, 100),
+                    shortened(group.questions[0], 80),
+                    score=f"{similarity:.2f}",
+                ),
                 extremity=float(extremity),
             )
         )

@@ -9,7 +9,6 @@ import numpy as np
 from data.catalog import message
 from data.problems import in_words
 from index.audit.auditing import Audit, category_counts
-from index.audit.evidence import seen_in_words
 from index.audit.findings import FEWEST_FOR_SPREAD, Finding, Reason
 from index.audit.fixing import REPLACE
 from index.audit.lengths import Lengths
@@ -163,7 +162,7 @@ def _width(suggestion: str) -> str:
 
 
 def _evidence(finding: Finding) -> str:
-    return "<br>".join(escape(part) for part in seen_in_words(finding.evidence, message).split(" | "))
+    return "<br>".join(escape(line) for line in finding.evidence.lines(message))
 
 
 def _near_pairs(audit: Audit) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from data.types import QAGroup
+from index.audit.evidence import Evidence, Fact
 from index.audit.findings import Finding, shortened
 from index.audit.raw import RawFile
 
@@ -127,13 +128,13 @@ class Clash(NamedTuple):
     Attributes:
         kind: What the text is.
         text: The text.
-        evidence: What it stands against, for a person.
+        evidence: What it stands against.
         suggestion: The mend, or empty.
     """
 
     kind: Literal["question", "answer"]
     text: str
-    evidence: str
+    evidence: Evidence
     suggestion: str = ""
 
 
@@ -162,23 +163,20 @@ def _clashes(group: QAGroup, axis: Axis) -> Iterator[Clash]:
     for question, sides in asked.items():
         twin_differs = len(sides) == 1 and len(one_sided) == 2
         if twin_differs and (said is None or sides != {said}):
-            evidence = "its twin asks for the other side"
-            if said is not None:
-                evidence += ", and so do the answers"
+            seen: Fact = "twin_differs" if said is None else "twin_and_answers_differ"
         elif said is not None and len(sides) == 1 and sides != {said}:
-            evidence = "the answers speak of the other side only"
+            seen = "answers_differ"
         elif said is not None and len(sides) == 2 and frozenset({said}) in one_sided:
-            yield _half_answered(group, axis, question, said)
-            continue
+            seen = "half_answered"
         else:
             continue
-        turned = axis.turned(question) if said is not None else ""
+        mended = "" if said is None else axis.turned(question) if len(sides) == 1 else _halved(question, axis, said)
+        texts = shortened(question), *_others(group, question), shortened(group.answers[0], 80)
         yield Clash(
             "question",
             question,
-            f"{axis.name}: {evidence} | {shortened(question)} | {_others(group, question)} | "
-            f"{shortened(group.answers[0], 80)}",
-            f"replace: {turned}" if turned else "",
+            Evidence.of(seen, *texts, axis=axis.name),
+            f"replace: {mended}" if mended else "",
         )
 
 
@@ -195,16 +193,10 @@ def _said_by_answers(group: QAGroup, axis: Axis) -> Side | None:
 _BOTH_NAMED = re.compile(r"장점(?:과|이나|및|,|\s및|와)\s*단점|단점(?:과|이나|및|,|\s및|와)\s*장점|장단점")
 
 
-def _half_answered(group: QAGroup, axis: Axis, question: str, said: Side) -> Clash:
-    word = "장점" if said == 1 else "단점"
-    mended = _BOTH_NAMED.sub(word, question) if axis is MERITS else question
-    return Clash(
-        "question",
-        question,
-        f"{axis.name}: asks for both sides, its twin and the answers know one | {shortened(question)} | "
-        f"{_others(group, question)} | {shortened(group.answers[0], 80)}",
-        f"replace: {mended}" if mended != question else "",
-    )
+def _halved(question: str, axis: Axis, said: Side) -> str:
+    """Returns a question for both sides as one for the side that the answers know; empty where it cannot be."""
+    changed = _BOTH_NAMED.sub("장점" if said == 1 else "단점", question) if axis is MERITS else question
+    return changed if changed != question else ""
 
 
 def _verdicts(group: QAGroup) -> Iterator[Clash]:
@@ -215,9 +207,10 @@ def _verdicts(group: QAGroup) -> Iterator[Clash]:
     if yes and no:
         fewer = min((yes, no), key=len)[0]
         other = (no if fewer in yes else yes)[0]
-        evidence = f"answers say yes and no | {shortened(fewer, 60)} | {shortened(other, 60)}"
-        yield Clash("answer", fewer, evidence)
+        yield Clash("answer", fewer, Evidence.of("yes_and_no", shortened(fewer, 60), shortened(other, 60)))
 
 
-def _others(group: QAGroup, question: str) -> str:
-    return shortened(" / ".join(other for other in group.questions if other != question) or "(no twin)", 100)
+def _others(group: QAGroup, question: str) -> list[str]:
+    """Returns a group's other questions on one line, if there are any."""
+    others = " / ".join(other for other in group.questions if other != question)
+    return [shortened(others, 100)] if others else []

@@ -17,7 +17,7 @@ from index.audit.page import render_page
 from index.audit.suspects import csv_text, has_marks, write_suspects
 
 NEAR_PAIRS = "near_pairs.csv"
-SCHEMA = "dobae.audit/1"
+SCHEMA = "dobae.audit/2"
 MOST_PAIRS = 500
 """Near pairs listed in the report; the number of all of them stands beside."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.catalog import message
 from data.errors import FileFormatError, InputError
 from data.marks import accepted
 from data.tables import read_text, rows_of_csv
@@ -39,8 +40,8 @@ def csv_text(rows: Iterable[Iterable[str]]) -> str:
 
 
 def write_suspects(path: Path, findings: Iterable[Finding]) -> None:
-    """Writes findings with an empty `accept` column."""
-    rows = [(f.group_id, f.reason, f.field, f.evidence, f.suggestion, "") for f in findings]
+    """Writes findings, the evidence in the language being spoken, with an empty `accept` column."""
+    rows = [(f.group_id, f.reason, f.field, f.evidence.in_words(message), f.suggestion, "") for f in findings]
     write_atomically(path, csv_text([COLUMNS, *rows]))
 
 

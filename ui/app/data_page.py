@@ -7,7 +7,7 @@ import streamlit as st
 from data.catalog import catalogue
 from data.errors import DobaeError
 from data.problems import in_words
-from index.audit.evidence import seen_in_words
+from index.audit.evidence import Evidence
 from ui.app import plots
 from ui.app.login import keeper
 from ui.app.markup import label
@@ -105,7 +105,7 @@ def _findings(report: Report) -> None:
         {
             say("group"): [finding["group_id"] for finding in shown[:FINDINGS]],
             say("kb_why"): [_reason(finding["reason"]) for finding in shown[:FINDINGS]],
-            say("data_evidence"): [seen_in_words(finding["evidence"], say) for finding in shown[:FINDINGS]],
+            say("data_evidence"): [Evidence.of_json(finding["evidence"]).in_words(say) for finding in shown[:FINDINGS]],
         },
         hide_index=True,
     )

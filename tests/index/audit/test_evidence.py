@@ -1,16 +1,18 @@
-"""What the audit saw is said in the reader's language."""
+"""What the audit saw is said in the language of whoever reads it."""
 
 import csv
+import json
 import re
-import unicodedata
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from data.catalog import catalogue, message
-from index.audit.artefacts import artefacts_of
-from index.audit.auditing import audit_file
-from index.audit.evidence import known_keys, seen_in_words
+from data.catalog import catalogue, message, speaking
+from index.audit.auditing import Audit, audit_file
+from index.audit.evidence import Evidence, Fact, Seen
+from index.audit.report import as_json
+from index.audit.suspects import write_suspects
 from index.encoders.base import HashEncoder
 
 _ENGLISH = re.compile("[a-z]{3,}")
@@ -31,8 +33,8 @@ _GROUPS = {
 
 
 @pytest.fixture
-def evidence(tmp_path: Path) -> list[str]:
-    """What is seen in a file with a fault of each kind that a small file can have."""
+def audit(tmp_path: Path) -> Audit:
+    """Of a file with a fault of each kind that a small file can have."""
     for name, ids in (("qa.csv", list(_GROUPS)), ("test.csv", ["A5", "A8"])):
         with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -40,57 +42,35 @@ def evidence(tmp_path: Path) -> list[str]:
             for group in ids:
                 questions, answers = _GROUPS[group]
                 writer.writerow([group, *questions, *[""] * (2 - len(questions)), "벽지", *answers])
-    audit = audit_file(tmp_path / "qa.csv", HashEncoder(64), tmp_path / "out", against=tmp_path / "test.csv")
-    return [finding.evidence for finding in audit.suspects.findings]
+    return audit_file(tmp_path / "qa.csv", HashEncoder(64), tmp_path / "out", against=tmp_path / "test.csv")
 
 
-def test_nothing_the_audit_sees_stays_english(evidence: list[str]) -> None:
-    said = {seen_in_words(each, message).partition(" | ")[0].replace("test.csv", "") for each in evidence}
-    assert len(said) >= 8
-    assert [text for text in said if _ENGLISH.search(text)] == []
+def test_a_list_of_suspects_is_written_in_the_language_spoken(audit: Audit, tmp_path: Path) -> None:
+    said = {}
+    for language in ("ko", "en"):
+        with speaking(language):
+            write_suspects(tmp_path / f"{language}.csv", audit.suspects.findings)
+        with (tmp_path / f"{language}.csv").open(encoding="utf-8-sig", newline="") as file:
+            facts = [row["evidence"].partition(" | ")[0].replace("test.csv", "") for row in csv.DictReader(file)]
+        said[language] = set(facts)
+    assert len(said["ko"]) >= 8
+    assert [text for text in said["ko"] if _ENGLISH.search(text)] == []
+    assert all(_ENGLISH.search(text) for text in said["en"])
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        unicodedata.normalize("NFD", "바탕") + "을 말립니다.",
-        '바탕을 말린 뒤 붙입니다."',
-        "바탕을\u200b 말립니다.",
-        "벽지".encode().decode("latin-1") + " 2",
-        "인테리어 효ㅕ과를 줍니다.",
-        "바탕을 말리고 또한",
-        "저는 AI 언어 모델이라서 모릅니다.`",
-        "수정된 답변: 퍼티<br>작업을 하고 또한",
-    ],
-)
-def test_no_leftover_stays_english(raw: str) -> None:
-    what = "; ".join(artefact.what for artefact in artefacts_of(raw, is_answer=True))
-    said = seen_in_words(f"{what} | {raw}", message)
-    assert said.endswith(f" | {raw}")
-    assert not _ENGLISH.search(said.replace("<br>", ""))
+def test_a_report_holds_facts_that_are_said_as_they_were(audit: Audit) -> None:
+    findings = json.loads(json.dumps(as_json(audit), ensure_ascii=False))["findings"]
+    again = [Evidence.of_json(finding["evidence"]) for finding in findings]
+    assert again == [finding.evidence for finding in audit.suspects.findings]
 
 
-@pytest.mark.parametrize(
-    ("seen", "said"),
-    [
-        (
-            "the most typical answer agrees with the others at 0.12 only (4.1 robust sd below the usual) | 글",
-            "일치도가 0.12",
-        ),
-        ("the answers lie nearer to a question of A-7 (3.0 robust sd below the usual) | 글", "사례 A-7의 질문"),
-        (
-            "agrees little with the group's other answers (3.1 robust sd for its length) and lies 2.0 robust sd further"
-            " from its questions than answers do (cosine 0.71) | 글",
-            "코사인 0.71",
-        ),
-        ("nearly repeats (0.94 of the letters) 답변_2 | 글", "0.94"),
-        ("something new", "something new"),
-    ],
-)
-def test_numbers_and_names_are_kept(seen: str, said: str) -> None:
-    assert said in seen_in_words(seen, message)
+def test_facts_and_texts_are_kept_apart() -> None:
+    evidence = Evidence(
+        (Seen("backtick", {}), Seen("cut_off", {"text": "그리고; 또한"})), ("벽을 | 말리고 그리고; 또한", "둘째")
+    )
+    assert evidence.lines(message) == ("백틱(`); “그리고; 또한” 뒤에서 끊긴 글", *evidence.texts)
+    assert evidence.in_words(message) == " | ".join(evidence.lines(message))
 
 
-def test_both_languages_say_what_can_be_seen() -> None:
-    for texts in (catalogue("ko"), catalogue("en")):
-        assert set(texts["seen"]) == known_keys()
+def test_every_fact_has_a_sentence() -> None:
+    assert set(catalogue("ko")["seen"]) == set(get_args(Fact))

@@ -72,7 +72,7 @@ def test_repeats_are_those_that_a_full_comparison_finds_and_need_no_pairs(tmp_pa
             gone[second] = first
     found = {finding.field.partition(" #")[0]: finding.evidence for finding in find_inside(file)}
     assert len(gone) > 12
-    assert {label: text.partition(" | ")[0].rpartition(" ")[2] for label, text in found.items()} == {
+    assert {label: evidence.seen[0].values["field"] for label, evidence in found.items()} == {
         f"답변_{second + 1}": f"답변_{first + 1}" for second, first in gone.items()
     }
     few, many = (_file(tmp_path / f"{count}.csv", _answers(count)) for count in (60, 240))
