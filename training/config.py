@@ -141,7 +141,8 @@ class PrecisionSettings:
     """Number formats and device.
 
     Attributes:
-        weights: Format of the base weights; "auto" is bfloat16 from Ampere on, float16 on older GPUs, float32 on CPUs.
+        weights: Format of the base weights; "auto" is bfloat16 from Ampere on, float16 on older GPUs, bfloat16 on CPUs
+            with AVX512-BF16 or AMX, float32 on others.
         compute: Format of the arithmetic (autocast); "auto" is that of the weights.
         quantization: Base weights in 4 (nf4) or 8 (int8) bits.
         double_quant: Quantise the scales of nf4 too; 0.05 bytes a weight less.

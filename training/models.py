@@ -14,7 +14,7 @@ from typing import Any
 from data import tokenizer_files
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError, one_line
 from data.hub_cache import snapshot_commit
-from training.config import TrainConfig
+from training.config import PrecisionSettings, TrainConfig
 
 CARD = "dobae_adapter.json"
 """What an adapter was trained for; inference refuses one that does not fit."""
@@ -55,17 +55,14 @@ def choose_hardware(config: TrainConfig) -> Hardware:
     """Chooses device and formats.
 
     Raises:
-        InputError: There is no GPU, several are visible to one process, or it cannot compute in the format.
+        InputError: There is no GPU, several are visible to one process, or GPU or CPU cannot compute in the format.
     """
     import torch
 
     wanted = config.precision
     cuda = torch.cuda.is_available() if wanted.device == "auto" else wanted.device == "cuda"
     if not cuda:
-        if "float16" in (wanted.weights, wanted.compute):
-            raise InputError("precision float16 needs a GPU; use bfloat16 or float32 on the CPU")
-        on_cpu: str = "float32" if wanted.weights == "auto" else wanted.weights
-        return Hardware("cpu", None, on_cpu, on_cpu if wanted.compute == "auto" else wanted.compute)
+        return _on_cpu(wanted)
     if not torch.cuda.is_available():
         raise InputError('precision.device is "cuda" and there is no CUDA GPU here; set it to "auto" or "cpu"')
     count = torch.cuda.device_count()
@@ -82,6 +79,29 @@ def choose_hardware(config: TrainConfig) -> Hardware:
     if capability < (8, 0) and "bfloat16" in (weights, compute):
         raise InputError(f"this GPU (compute capability {capability[0]}.{capability[1]}) has no bfloat16; use float16")
     return Hardware(f"cuda:{rank}", capability, weights, compute)
+
+
+def _on_cpu(wanted: PrecisionSettings) -> Hardware:
+    has_bfloat16 = cpu_has_bfloat16()
+    best = "bfloat16" if has_bfloat16 else "float32"
+    weights = best if wanted.weights == "auto" else wanted.weights
+    compute = weights if wanted.compute == "auto" else wanted.compute
+    if "float16" in (weights, compute):
+        raise InputError("precision float16 needs a GPU; use bfloat16 or float32 on the CPU")
+    if "bfloat16" in (weights, compute) and not has_bfloat16:
+        raise InputError(
+            "this CPU does not compute in bfloat16 (AVX512-BF16 or AMX) and would take many times as long; "
+            'set precision.weights and precision.compute to "auto" or "float32"'
+        )
+    return Hardware("cpu", None, weights, compute)
+
+
+def cpu_has_bfloat16() -> bool:
+    """Says whether this CPU multiplies bfloat16 matrices itself; imitated, that takes 70 times as long."""
+    import torch
+
+    # Public, as `torch.cpu.get_capabilities`, only in later releases than the oldest that is supported.
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001
 
 
 def without_gqa_below_ampere(hardware: Hardware) -> bool:

@@ -86,7 +86,7 @@ def table(groups_file: Path, base: Path, out: Path) -> dict[str, dict[str, Any]]
             "held_out_rows": 4,
         },
         "optimisation": {"learning_rate": 1e-2, "accumulation": 2, "warmup": 0.0},
-        "precision": {"device": "cpu", "threads": 1},
+        "precision": {"device": "cpu", "weights": "float32", "threads": 1},
         "logging": {"report_to": "none", "every": 1},
         "output": {"dir": str(out), "save_every": 5},
     }

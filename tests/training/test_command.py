@@ -79,7 +79,7 @@ def test_train_then_export(groups_file: Path, base: Path, tmp_path: Path) -> Non
     path.write_text(
         f'[model]\nbase = "{base}"\n[adapter]\ntargets = ["q_proj"]\n'
         f'[data]\nfiles = ["{groups_file}"]\nencoder = "hash"\n[mix]\nrows = 8\ncompound = 0.0\ngrounded = 0.7\n'
-        '[precision]\ndevice = "cpu"\n[logging]\nreport_to = "tensorboard"\n',
+        '[precision]\ndevice = "cpu"\nweights = "float32"\n[logging]\nreport_to = "tensorboard"\n',
         "utf-8",
     )
     result = _run(str(path), "--out", str(tmp_path / "run"), "--max-steps", "2", "--json")

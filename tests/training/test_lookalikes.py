@@ -45,7 +45,12 @@ def _small(look: LookAlike, folder: Path, groups_file: Path, out: Path, quantiza
         data=replace(preset.data, files=(str(groups_file),), held_out=0.2, encoder="hash"),
         mix=replace(preset.mix, rows=32, near_duplicate=0.99, held_out_rows=4),
         precision=replace(
-            preset.precision, device="cpu", quantization=quantization, double_quant=quantization == "nf4", threads=1
+            preset.precision,
+            device="cpu",
+            weights="float32",
+            quantization=quantization,
+            double_quant=quantization == "nf4",
+            threads=1,
         ),
         logging=replace(preset.logging, report_to="none"),
         output=replace(preset.output, dir=str(out)),

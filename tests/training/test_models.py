@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from data.errors import InputError
-from training.models import choose_hardware, trainable_to_float32, without_gqa_below_ampere
+from training import models
+from training.models import choose_hardware, cpu_has_bfloat16, trainable_to_float32, without_gqa_below_ampere
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +25,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_turing_computes_in_float16_and_ampere_in_bfloat16(gpu: Any, make_config: Any) -> None:
-    config = make_config(precision={"device": "auto"})
+    config = make_config(precision={"device": "auto", "weights": "auto"})
     gpu((7, 5))
     turing = choose_hardware(config)
     assert (turing.device, turing.weights, turing.compute) == ("cuda:0", "float16", "float16")
@@ -36,6 +37,28 @@ def test_bfloat16_on_turing_is_refused(gpu: Any, make_config: Any) -> None:
     gpu((7, 5))
     with pytest.raises(InputError, match=r"7\.5\) has no bfloat16"):
         choose_hardware(make_config(precision={"device": "cuda", "compute": "bfloat16"}))
+
+
+@pytest.mark.parametrize(("has_bfloat16", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_a_cpu_computes_in_what_it_is_fast_in(
+    has_bfloat16: bool, chosen: str, make_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "cpu_has_bfloat16", lambda: has_bfloat16)
+    hardware = choose_hardware(make_config(precision={"weights": "auto"}))
+    assert (hardware.device, hardware.weights, hardware.compute) == ("cpu", chosen, chosen)
+
+
+@pytest.mark.parametrize("wanted", [{"weights": "bfloat16"}, {"compute": "bfloat16"}])
+def test_bfloat16_on_a_cpu_without_it_is_refused(
+    wanted: dict[str, str], make_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "cpu_has_bfloat16", lambda: False)
+    with pytest.raises(InputError, match="AVX512-BF16 or AMX"):
+        choose_hardware(make_config(precision=wanted))
+
+
+def test_this_cpu_says_whether_it_has_bfloat16() -> None:
+    assert cpu_has_bfloat16() in (True, False)
 
 
 def test_two_gpus_in_one_process_are_refused_with_the_command(

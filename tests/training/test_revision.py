@@ -41,7 +41,7 @@ def _config(folder: Path, groups_file: Path, model: str, adapter: str = "") -> P
     path.write_text(
         f'[model]\n{model}\n[adapter]\ntargets = ["q_proj"]\n{adapter}\n'
         f'[data]\nfiles = ["{groups_file}"]\nencoder = "hash"\n[mix]\nrows = 8\ncompound = 0.0\ngrounded = 0.7\n'
-        '[precision]\ndevice = "cpu"\n[logging]\nreport_to = "none"\n',
+        '[precision]\ndevice = "cpu"\nweights = "float32"\n[logging]\nreport_to = "none"\n',
         "utf-8",
     )
     return path

@@ -20,7 +20,7 @@ def test_accelerate_launches_two_processes_that_share_the_rows(groups_file: Path
         f'[data]\nfiles = ["{groups_file}"]\nmax_length = 1600\n'
         "[mix]\nrows = 16\ncompound = 0.0\ngrounded = 0.7\nexamples = 2\nheld_out_rows = 4\n"
         "[optimisation]\naccumulation = 2\nlearning_rate = 1e-2\n"
-        '[precision]\ndevice = "cpu"\n[logging]\nreport_to = "none"\nevery = 1\n',
+        '[precision]\ndevice = "cpu"\nweights = "float32"\n[logging]\nreport_to = "none"\nevery = 1\n',
         "utf-8",
     )
     launch = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
