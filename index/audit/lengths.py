@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from data.errors import ModelNotFoundError, one_line
+from data.hub_cache import ask_hub
 from data.tokenizer_files import load_tokenizer
 
 MOST_BINS = 24
-_SECONDS = 10.0
-"""Waited for the hub to say whether it has a tokenizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +97,7 @@ def _by_name(name: str) -> Any:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     try:
-        from huggingface_hub import HfApi
-
-        # Asked once: loading alone would try ten times, and print each.
-        HfApi().model_info(name, timeout=_SECONDS)
+        ask_hub(name)
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # whatever the hub's client of the day raises
         raise ModelNotFoundError(

