@@ -6,8 +6,11 @@
 
 Only groups that the adapter's `training.json` names as held out are asked (all of them with --all, for another file).
 Each wording is asked of a knowledge base that does not hold it; the examples are the group itself and the retriever's
-own near misses, in the retriever's order but for the place of the right group, which is set. "none" shows near misses
-only. "joined" sends two questions in one message through the whole pipeline.
+own near misses, in the retriever's order but for the place of the right group, which is set. "as ranked" leaves it
+where the retriever has it, and is told apart by that place as well. "none" shows near misses only.
+
+Three kinds go through the whole pipeline, which may refuse before the model is asked: "alone", one question;
+"unanswered", the same of a base without the groups asked; "joined", two questions in one message.
 
 An answer is right when every sentence cites the right example, and that example alone supports it.
 """
@@ -18,6 +21,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -43,6 +47,8 @@ from training.near_misses import Asked, MemoEncoder, ask_all
 
 SHOWN = 3
 PLACES = {"first": 0, "second": 1, "third": 2}
+RANKED = ("as ranked", "alone")
+"""Kinds in which the right group stands where the retriever ranks it."""
 
 
 class Outcome(NamedTuple):
@@ -53,6 +59,8 @@ class Outcome(NamedTuple):
     right: bool
     refused: bool
     text: str
+    place: int = 0
+    """Of the right group among the examples, from 1; 0 where it is not among them."""
 
 
 def arranged(asked: Asked, kind: str) -> tuple[Hit, ...]:
@@ -81,30 +89,51 @@ def answer(generator: Generator, asked: Asked, kind: str) -> Outcome:
     refused = is_refusal(text)
     marker = next((number for number, hit in enumerate(hits, 1) if hit.group.id == asked.group.id), 0)
     right = refused if kind == "none" else not refused and answers_from(judge(text, request), marker)
-    return Outcome(asked.group.id, kind, right, refused, text)
+    return Outcome(asked.group.id, kind, right, refused, text, marker)
 
 
-def joined(
-    generator: Generator, groups: Sequence[QAGroup], ids: Sequence[str], encoder: Encoder, seed: int
-) -> Iterator[Outcome]:
-    """Sends the first wordings of two groups in one message; the searched base does not hold those wordings."""
-    of_id = {group.id: group for group in groups}
-    chosen = [of_id[name] for name in ids if len(of_id[name].questions) > 1]
-    random.Random(seed).shuffle(chosen)
-    asked_ids = {group.id for group in chosen}
-    searched = [replace(group, questions=group.questions[1:]) if group.id in asked_ids else group for group in groups]
-    with tempfile.TemporaryDirectory(prefix="dobae-joined-") as temp:
+@contextmanager
+def piped(generator: Generator, searched: Sequence[QAGroup], encoder: Encoder) -> Iterator[QAPipeline]:
+    """The whole pipeline over a base of its own."""
+    with tempfile.TemporaryDirectory(prefix="dobae-choosing-") as temp:
         build_knowledge_base(Path(temp) / "kb", searched, encoder)
         base = open_knowledge_base(Path(temp) / "kb", encoder)
-        pipeline = QAPipeline(Retriever(base), generator, PipelineSettings(top_k=SHOWN))
+        yield QAPipeline(Retriever(base), generator, PipelineSettings(top_k=SHOWN))
+        base.store.close()
+
+
+def whole(
+    generator: Generator, groups: Sequence[QAGroup], chosen: Sequence[QAGroup], encoder: Encoder
+) -> Iterator[Outcome]:
+    """Sends first wordings through the whole pipeline, one and two in a message, of a base that does not hold them.
+
+    Args:
+        generator: What answers.
+        groups: All that is searched.
+        chosen: Groups asked, each of several wordings.
+        encoder: For all bases.
+
+    Yields:
+        Outcomes of kinds "alone", "joined" and "unanswered".
+    """
+    ids = {group.id for group in chosen}
+    held_back = [replace(group, questions=group.questions[1:]) if group.id in ids else group for group in groups]
+    with piped(generator, held_back, encoder) as pipeline:
+        for group in chosen:
+            part = pipeline.ask(group.questions[0]).parts[0]
+            place = next((hit.rank for hit in part.hits if hit.group.id == group.id), 0)
+            right = not part.abstained and answers_from(part.sentences, place)
+            yield Outcome(group.id, "alone", right, part.abstained, part.answer, place)
         for first, second in zip(chosen[::2], chosen[1::2], strict=False):
             given = pipeline.ask(f"{_ended(first.questions[0])} 그리고 {second.questions[0]}")
             cited = [part.sentences and all(each.supported for each in part.sentences) for part in given.parts]
-            whole = len(given.parts) == 2 and all(cited)
-            yield Outcome(
-                first.id, "joined", bool(whole), any(part.abstained for part in given.parts), given.to_json()["answer"]
-            )
-        base.store.close()
+            right = len(given.parts) == 2 and all(cited)
+            refused = any(part.abstained for part in given.parts)
+            yield Outcome(first.id, "joined", bool(right), refused, given.to_json()["answer"])
+    with piped(generator, [group for group in groups if group.id not in ids], encoder) as pipeline:
+        for group in chosen:
+            part = pipeline.ask(group.questions[0]).parts[0]
+            yield Outcome(group.id, "unanswered", part.abstained, part.abstained, part.answer)
 
 
 def _ended(question: str) -> str:
@@ -143,8 +172,7 @@ def measure(
 def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Shares by arrangement, with intervals over groups."""
     rows = []
-    for kind in dict.fromkeys(outcome.kind for outcome in outcomes):
-        of_kind = [outcome for outcome in outcomes if outcome.kind == kind]
+    for kind, of_kind in _by_kind(outcomes).items():
         clusters = [outcome.group for outcome in of_kind]
         rows.append(
             {
@@ -155,6 +183,17 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes by kind; where the retriever ranks the right group, then by its place, 0 where it is not shown."""
+    found: dict[str, list[Outcome]] = {}
+    for kind in dict.fromkeys(outcome.kind for outcome in outcomes):
+        found[kind] = [outcome for outcome in outcomes if outcome.kind == kind]
+        if kind in RANKED:
+            for place in sorted({outcome.place for outcome in found[kind]}):
+                found[f"{kind}, at {place}"] = [outcome for outcome in found[kind] if outcome.place == place]
+    return found
 
 
 def _share(values: Sequence[bool], clusters: Sequence[str]) -> Interval:
@@ -169,8 +208,8 @@ def main() -> None:
     options.add_argument("--free", action="store_true", help="let the model use words of its own")
     options.add_argument("--all", action="store_true", help="ask all groups: the adapter never saw this file")
     options.add_argument("--questions", type=int, default=60, help="questions asked in each arrangement")
-    options.add_argument("--kinds", nargs="+", default=["first", "second", "third", "none"])
-    options.add_argument("--no-joined", action="store_true")
+    options.add_argument("--kinds", nargs="+", default=[*PLACES, "as ranked", "none"])
+    options.add_argument("--no-pipeline", action="store_true", help='leave out "alone", "joined" and "unanswered"')
     options.add_argument("--show", action="store_true", help="print what was answered wrongly")
     args: argparse.Namespace = options.parse_args()
     groups = read_file(args.file)
@@ -188,8 +227,10 @@ def main() -> None:
 
     begin = perf_counter()
     outcomes = measure(generator, asked, args.kinds, show)
-    if not args.no_joined:
-        for outcome in joined(generator, groups, ids, encoder, args.seed):
+    if not args.no_pipeline:
+        chosen = [group for group in groups if group.id in set(ids) and len(group.questions) > 1]
+        random.Random(args.seed).shuffle(chosen)
+        for outcome in whole(generator, groups, chosen, encoder):
             outcomes.append(outcome)
             show(outcome)
     rows = summary(outcomes)

@@ -4,7 +4,9 @@ import choosing
 import pytest
 
 from data.types import Hit, QAGroup
+from index.encoders.base import HashEncoder
 from rag.answer import Sentence
+from rag.generators.extractive import ExtractiveGenerator
 from training.near_misses import Asked
 
 GROUPS = tuple(QAGroup(f"g{number}", (f"질문 {number}?",), (f"답 {number}.",)) for number in range(5))
@@ -35,3 +37,24 @@ def test_one_sentence_from_elsewhere_makes_an_answer_wrong() -> None:
     assert not choosing.answers_from([right, Sentence("답. [1]", (1,), 1.0, supported=True)], 2)
     assert not choosing.answers_from([right, Sentence("답. [2]", (2,), 0.1, supported=False)], 2)
     assert not choosing.answers_from([], 2)
+
+
+def test_the_pipeline_is_asked_of_bases_without_the_wording_and_without_the_group() -> None:
+    faults = ("벽지가 들뜨면", "타일이 깨지면", "몰딩이 벌어지면", "장판이 울면", "곰팡이가 피면", "문틀이 썩으면")
+    groups = [
+        QAGroup(fault, (f"{fault} 어떻게 하나요?", f"{fault} 어케 해"), (f"{fault} 먼저 사진을 찍습니다.",))
+        for fault in faults
+    ]
+    outcomes = list(choosing.whole(ExtractiveGenerator(), groups, groups[:4], HashEncoder()))
+    assert [outcome.kind for outcome in outcomes] == ["alone"] * 4 + ["joined"] * 2 + ["unanswered"] * 4
+    alone, unanswered = outcomes[:4], outcomes[6:]
+    assert any(outcome.right for outcome in alone)
+    assert all(outcome.right == outcome.text.startswith(outcome.group) for outcome in alone)
+    assert not any(outcome.text.startswith(outcome.group) for outcome in unanswered)
+    assert all(outcome.right == outcome.refused for outcome in unanswered)
+
+
+def test_what_is_ranked_is_told_apart_by_the_place_of_the_right_group() -> None:
+    of = [choosing.Outcome(f"g{n}", kind, True, False, "", n) for kind in ("as ranked", "first") for n in (1, 2, 1)]
+    rows = {row["examples"]: row["questions"] for row in choosing.summary(of)}
+    assert rows == {"as ranked": 3, "as ranked, at 1": 2, "as ranked, at 2": 1, "first": 3}
