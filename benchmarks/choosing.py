@@ -7,12 +7,13 @@
 Only groups that the adapter's `training.json` names as held out are asked (all of them with --all, for another file).
 Each wording is asked of a knowledge base that does not hold it; the examples are the group itself and the retriever's
 own near misses, in the retriever's order but for the place of the right group, which is set. "as ranked" leaves it
-where the retriever has it, and is told apart by that place as well. "none" shows near misses only.
+where the retriever has it; what it ranks first is told apart. "none" shows near misses only.
 
-Three kinds go through the whole pipeline, which may refuse before the model is asked: "alone", one question;
-"unanswered", the same of a base without the groups asked; "joined", two questions in one message.
+Then the whole pipeline, which may refuse before the model is asked: "alone", one question; "joined", two in one
+message; "unanswered", one of a base without the groups asked.
 
-An answer is right when every sentence cites the right example, and that example alone supports it.
+An answer is right when every sentence cites the right example, and that example alone supports it; "joined", when both
+parts are answered and every sentence is supported by what it cites.
 """
 
 import argparse
@@ -21,8 +22,9 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from math import isinf
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -36,7 +38,7 @@ from index.building import build_knowledge_base
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.knowledge_base import open_knowledge_base
 from index.retriever import Retriever
-from rag.answer import Sentence
+from rag.answer import Answer, Sentence
 from rag.evaluation.statistics import Interval, bootstrap_mean
 from rag.generators.adapters import shipped_adapter
 from rag.generators.base import GenerationRequest, Generator
@@ -47,6 +49,7 @@ from training.near_misses import Asked, MemoEncoder, ask_all
 
 SHOWN = 3
 PLACES = {"first": 0, "second": 1, "third": 2}
+KINDS = (*PLACES, "as ranked", "none")
 RANKED = ("as ranked", "alone")
 """Kinds in which the right group stands where the retriever ranks it."""
 
@@ -60,7 +63,7 @@ class Outcome(NamedTuple):
     refused: bool
     text: str
     place: int = 0
-    """Of the right group among the examples, from 1; 0 where it is not among them."""
+    """The retriever's rank of the right group, from 1; 0 where it did not find it."""
 
 
 def arranged(asked: Asked, kind: str) -> tuple[Hit, ...]:
@@ -89,20 +92,11 @@ def answer(generator: Generator, asked: Asked, kind: str) -> Outcome:
     refused = is_refusal(text)
     marker = next((number for number, hit in enumerate(hits, 1) if hit.group.id == asked.group.id), 0)
     right = refused if kind == "none" else not refused and answers_from(judge(text, request), marker)
-    return Outcome(asked.group.id, kind, right, refused, text, marker)
+    place = 0 if isinf(asked.own.behind) else asked.own.rank
+    return Outcome(asked.group.id, kind, right, refused, text, place)
 
 
-@contextmanager
-def piped(generator: Generator, searched: Sequence[QAGroup], encoder: Encoder) -> Iterator[QAPipeline]:
-    """The whole pipeline over a base of its own."""
-    with tempfile.TemporaryDirectory(prefix="dobae-choosing-") as temp:
-        build_knowledge_base(Path(temp) / "kb", searched, encoder)
-        base = open_knowledge_base(Path(temp) / "kb", encoder)
-        yield QAPipeline(Retriever(base), generator, PipelineSettings(top_k=SHOWN))
-        base.store.close()
-
-
-def whole(
+def alone_and_joined(
     generator: Generator, groups: Sequence[QAGroup], chosen: Sequence[QAGroup], encoder: Encoder
 ) -> Iterator[Outcome]:
     """Sends first wordings through the whole pipeline, one and two in a message, of a base that does not hold them.
@@ -111,29 +105,54 @@ def whole(
         generator: What answers.
         groups: All that is searched.
         chosen: Groups asked, each of several wordings.
-        encoder: For all bases.
-
-    Yields:
-        Outcomes of kinds "alone", "joined" and "unanswered".
+        encoder: For the base.
     """
     ids = {group.id for group in chosen}
-    held_back = [replace(group, questions=group.questions[1:]) if group.id in ids else group for group in groups]
-    with piped(generator, held_back, encoder) as pipeline:
+    searched = [replace(group, questions=group.questions[1:]) if group.id in ids else group for group in groups]
+    with pipeline_over(searched, generator, encoder) as ask:
         for group in chosen:
-            part = pipeline.ask(group.questions[0]).parts[0]
+            (part,) = ask(group.questions[0], split=False).parts
             place = next((hit.rank for hit in part.hits if hit.group.id == group.id), 0)
             right = not part.abstained and answers_from(part.sentences, place)
             yield Outcome(group.id, "alone", right, part.abstained, part.answer, place)
         for first, second in zip(chosen[::2], chosen[1::2], strict=False):
-            given = pipeline.ask(f"{_ended(first.questions[0])} 그리고 {second.questions[0]}")
+            given = ask(f"{_ended(first.questions[0])} 그리고 {second.questions[0]}", split=True)
             cited = [part.sentences and all(each.supported for each in part.sentences) for part in given.parts]
             right = len(given.parts) == 2 and all(cited)
             refused = any(part.abstained for part in given.parts)
             yield Outcome(first.id, "joined", bool(right), refused, given.to_json()["answer"])
-    with piped(generator, [group for group in groups if group.id not in ids], encoder) as pipeline:
+
+
+def unanswered(
+    generator: Generator, groups: Sequence[QAGroup], chosen: Sequence[QAGroup], encoder: Encoder
+) -> Iterator[Outcome]:
+    """Sends the same wordings through the pipeline over a base without the groups asked; as `alone_and_joined`."""
+    ids = {group.id for group in chosen}
+    searched = [group for group in groups if group.id not in ids]
+    if not searched:
+        note("no group is left over to search: nothing is asked that has no answer")
+        return
+    with pipeline_over(searched, generator, encoder) as ask:
         for group in chosen:
-            part = pipeline.ask(group.questions[0]).parts[0]
+            (part,) = ask(group.questions[0], split=False).parts
             yield Outcome(group.id, "unanswered", part.abstained, part.abstained, part.answer)
+
+
+@contextmanager
+def pipeline_over(
+    searched: Sequence[QAGroup], generator: Generator, encoder: Encoder
+) -> Iterator[Callable[..., Answer]]:
+    """Builds a base for the block; gives a function that asks it a question, split into its parts or whole."""
+    with tempfile.TemporaryDirectory(prefix="dobae-choosing-") as temp:
+        build_knowledge_base(Path(temp) / "kb", searched, encoder)
+        base = open_knowledge_base(Path(temp) / "kb", encoder)
+        with closing(base.store):
+            retriever = Retriever(base)
+
+            def ask(question: str, *, split: bool) -> Answer:
+                return QAPipeline(retriever, generator, PipelineSettings(top_k=SHOWN, split=split)).ask(question)
+
+            yield ask
 
 
 def _ended(question: str) -> str:
@@ -173,6 +192,8 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Shares by arrangement, with intervals over groups."""
     rows = []
     for kind, of_kind in _by_kind(outcomes).items():
+        if not of_kind:
+            continue
         clusters = [outcome.group for outcome in of_kind]
         rows.append(
             {
@@ -186,13 +207,13 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def _by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    """Outcomes by kind; where the retriever ranks the right group, then by its place, 0 where it is not shown."""
+    """Outcomes by kind; where the retriever's order stands, then by whether it ranks the right group first."""
     found: dict[str, list[Outcome]] = {}
     for kind in dict.fromkeys(outcome.kind for outcome in outcomes):
         found[kind] = [outcome for outcome in outcomes if outcome.kind == kind]
         if kind in RANKED:
-            for place in sorted({outcome.place for outcome in found[kind]}):
-                found[f"{kind}, at {place}"] = [outcome for outcome in found[kind] if outcome.place == place]
+            found[f"{kind}, ranked first"] = [outcome for outcome in found[kind] if outcome.place == 1]
+            found[f"{kind}, ranked later"] = [outcome for outcome in found[kind] if outcome.place != 1]
     return found
 
 
@@ -208,7 +229,7 @@ def main() -> None:
     options.add_argument("--free", action="store_true", help="let the model use words of its own")
     options.add_argument("--all", action="store_true", help="ask all groups: the adapter never saw this file")
     options.add_argument("--questions", type=int, default=60, help="questions asked in each arrangement")
-    options.add_argument("--kinds", nargs="+", default=[*PLACES, "as ranked", "none"])
+    options.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     options.add_argument("--no-pipeline", action="store_true", help='leave out "alone", "joined" and "unanswered"')
     options.add_argument("--show", action="store_true", help="print what was answered wrongly")
     args: argparse.Namespace = options.parse_args()
@@ -229,10 +250,11 @@ def main() -> None:
     outcomes = measure(generator, asked, args.kinds, show)
     if not args.no_pipeline:
         chosen = [group for group in groups if group.id in set(ids) and len(group.questions) > 1]
-        random.Random(args.seed).shuffle(chosen)
-        for outcome in whole(generator, groups, chosen, encoder):
-            outcomes.append(outcome)
-            show(outcome)
+        chosen = random.Random(args.seed).sample(chosen, min(args.questions, len(chosen)))
+        for kinds in (alone_and_joined, unanswered):
+            for outcome in kinds(generator, groups, chosen, encoder):
+                outcomes.append(outcome)
+                show(outcome)
     rows = summary(outcomes)
     print(table(list(rows[0]), [list(row.values()) for row in rows]))
     note(f"{generator.name}, {len(ids)} groups, {perf_counter() - begin:.0f} s, {environment()}")

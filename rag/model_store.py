@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError, ModelNotFoundError, one_line
-from data.hub_cache import snapshot_commit
+from data.hub import snapshot_commit
 from rag import model_conversion, model_download
 from rag.model_download import Progress, sha256_of
 

@@ -103,7 +103,7 @@ def _range_problems(config: TrainConfig) -> list[str]:
         problems.append("data.reading_rows is set without data.reading, the file to take them from")
     precision = config.precision
     if precision.device == "cpu" and "float16" in (precision.weights, precision.compute):
-        problems.append("precision float16 needs a GPU; use bfloat16 or float32 on the CPU")
+        problems.append('precision float16 needs a GPU; use "auto" or "float32" on the CPU')
     if precision.double_quant and precision.quantization != "nf4":
         problems.append('precision.double_quant needs precision.quantization = "nf4"')
     if config.adapter.targets != ("all-linear",) and "all-linear" in config.adapter.targets:

@@ -1,6 +1,7 @@
 """Loads the base model for training and puts the adapter on it: devices, number formats, quantisation.
 
-Formats follow the GPU's compute capability: bfloat16 from 8.0 (Ampere), float16 below, float32 on the CPU.
+Formats follow the GPU's compute capability: bfloat16 from 8.0 (Ampere), float16 below; on the CPU bfloat16
+where it computes in that itself, else float32.
 """
 
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 from data import tokenizer_files
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError, one_line
-from data.hub_cache import snapshot_commit
+from data.hub import snapshot_commit
 from training.config import PrecisionSettings, TrainConfig
 
 CARD = "dobae_adapter.json"
@@ -87,20 +88,22 @@ def _on_cpu(wanted: PrecisionSettings) -> Hardware:
     weights = best if wanted.weights == "auto" else wanted.weights
     compute = weights if wanted.compute == "auto" else wanted.compute
     if "float16" in (weights, compute):
-        raise InputError("precision float16 needs a GPU; use bfloat16 or float32 on the CPU")
+        raise InputError('precision float16 needs a GPU; use "auto" or "float32" on the CPU')
     if "bfloat16" in (weights, compute) and not has_bfloat16:
         raise InputError(
-            "this CPU does not compute in bfloat16 (AVX512-BF16 or AMX) and would take many times as long; "
+            "this CPU does not compute in bfloat16 itself, and imitating that takes many times as long; "
             'set precision.weights and precision.compute to "auto" or "float32"'
         )
     return Hardware("cpu", None, weights, compute)
 
 
 def cpu_has_bfloat16() -> bool:
-    """Says whether this CPU multiplies bfloat16 matrices itself; imitated, that takes 70 times as long."""
+    """Says whether this CPU multiplies bfloat16 matrices itself."""
     import torch
 
-    # Public, as `torch.cpu.get_capabilities`, only in later releases than the oldest that is supported.
+    if capabilities := getattr(torch.cpu, "get_capabilities", None):  # not in the oldest torch that is supported
+        found = capabilities()
+        return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001
 
 

@@ -16,7 +16,7 @@ def plan_input(config: TrainConfig, budget_gib: float = T4_GIB, world_size: int 
     """Returns the planner's question for a run.
 
     Args:
-        config: The run; "auto" formats are taken as a T4 would choose them; for the CPU, the largest.
+        config: The run; "auto" formats are taken as a T4 would choose them, or a CPU without bfloat16.
         budget_gib: Usable memory of one device, in GiB.
         world_size: Devices, each with the whole model.
 
@@ -25,8 +25,8 @@ def plan_input(config: TrainConfig, budget_gib: float = T4_GIB, world_size: int 
     """
     precision, settings = config.precision, config.optimisation
     double = precision.quantization == "nf4" and precision.double_quant
-    largest = "float32" if precision.device == "cpu" else "float16"
-    weights = largest if precision.weights == "auto" else precision.weights
+    auto = "float32" if precision.device == "cpu" else "float16"
+    weights = auto if precision.weights == "auto" else precision.weights
     return PlanInput(
         model=_DEFAULT_BASE if config.model.base == "smollm2" else config.model.base,
         quantisation="nf4-double" if double else precision.quantization,

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from data.hub_cache import snapshot_commit
+from data.hub import snapshot_commit
 from data.prompts import PROMPT_VERSION, prompt_digest
 from training.config import TrainConfig
 from training.errors import TrainingError

@@ -83,7 +83,7 @@ def find_disagreement(file: RawFile, measured: Sequence[Agreement]) -> list[Find
                         "answers_disagree",
                         shortened(group.answers[item.medoid], 80),
                         shortened(group.answers[least], 80),
-                        score=f"{item.score:.2f}",
+                        score=item.score,
                     ),
                     extremity=float(-z),
                 )

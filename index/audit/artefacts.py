@@ -72,7 +72,7 @@ def find_artefacts(cells: Iterable[Cell]) -> Iterator[Finding]:
 
 
 def _quoted(key: Fact, match: re.Match[str], mended: str) -> Artefact:
-    return Artefact(Seen(key, {"text": match[0].strip()}), mended)
+    return Artefact(Seen(key, {"text": match[0] if key == "wrongly_decoded" else match[0].strip()}), mended)
 
 
 def _mended(raw: str, *, is_answer: bool) -> str:

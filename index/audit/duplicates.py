@@ -71,7 +71,7 @@ def find_inside(file: RawFile) -> Iterator[Finding]:
             if near is None:
                 evidence = Evidence.of("repeats", text, field=first.label)
             else:
-                evidence = Evidence.of("nearly_repeats", text, field=first.label, share=f"{near:.2f}")
+                evidence = Evidence.of("nearly_repeats", text, field=first.label, share=near)
             yield Finding(group_id, "duplicate_inside", second.field, evidence, "delete")
 
 
@@ -181,17 +181,18 @@ def find_across(
         if not pair.same or second.id in reported or not fields.isdisjoint(doubted):
             continue
         reported.add(second.id)
+        exact = comparable(pair.questions[0]) == comparable(pair.questions[1])
         identical = {comparable(a) for a in first.answers} == {comparable(a) for a in second.answers}
         yield Finding(
             second.id,
             "duplicate_across",
             file.field_of(second.id, "question", pair.questions[1]),
             Evidence.of(
-                "same",
+                "same_words" if exact else "same",
                 shortened(pair.questions[1], 80),
                 f"{first.id}: {shortened(pair.questions[0], 80)}",
                 group=first.id,
-                score=f"{_agreement(first, second):.2f}",
+                score=_agreement(first, second),
             ),
             "delete group" if identical else "",
         )

@@ -11,6 +11,7 @@ Fact = Literal[
     "mismatch",
     "nearly_repeats",
     "same",
+    "same_words",
     "repeats",
     "also_stands",
     "nearly_stands",
@@ -39,11 +40,11 @@ class Seen:
 
     Attributes:
         key: Its name.
-        values: Fill its sentence.
+        values: Names and numbers that its sentence holds.
     """
 
     key: Fact
-    values: Mapping[str, str]
+    values: Mapping[str, str | float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,17 @@ class Evidence:
 
     Attributes:
         seen: The facts, at least one.
-        texts: The texts concerned, shortened.
+        texts: The texts concerned, shortened; of a doubted text, that first.
     """
 
     seen: tuple[Seen, ...]
     texts: tuple[str, ...]
 
     @classmethod
-    def of(cls, key: Fact, *texts: str, **values: str) -> Self:
-        """Makes the evidence of one fact."""
-        return cls((Seen(key, values),), texts)
+    def of(cls, key: Fact, *texts: str, **values: str | float) -> Self:
+        """Makes the evidence of one fact; numbers are rounded to four places."""
+        rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
+        return cls((Seen(key, rounded),), texts)
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> Self:

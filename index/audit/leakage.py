@@ -139,7 +139,7 @@ def leak_findings(file: RawFile, leaks: list[Leak], other_name: str) -> Iterator
         if leak.kind == "exact":
             evidence = Evidence.of("also_stands", *texts, file=other_name)
         else:
-            evidence = Evidence.of("nearly_stands", *texts, file=other_name, share=f"{leak.score:.2f}")
+            evidence = Evidence.of("nearly_stands", *texts, file=other_name, share=leak.score)
         yield Finding(
             leak.group_id,
             "leakage",

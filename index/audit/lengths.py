@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import ModelNotFoundError, one_line
-from data.hub_cache import ask_hub
+from data.hub import hub_answers
 from data.tokenizer_files import load_tokenizer
 
 MOST_BINS = 24
@@ -77,7 +77,7 @@ def load_token_counter(name: str) -> Callable[[str], int]:
     """Loads a tokenizer and returns a function that counts a text's tokens, special tokens left out.
 
     Args:
-        name: The path of a tokenizer's directory, or a Hugging Face name, looked for in the local cache first.
+        name: The path of a tokenizer's directory, or a Hugging Face name, cached where the hub is away.
 
     Raises:
         ModelNotFoundError: There is no such tokenizer.
@@ -92,13 +92,9 @@ def load_token_counter(name: str) -> Callable[[str], int]:
 def _by_name(name: str) -> Any:
     from transformers import AutoTokenizer
 
+    local_only = not hub_answers(name)
     try:
-        return AutoTokenizer.from_pretrained(name, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    try:
-        ask_hub(name)
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(name, local_files_only=local_only, trust_remote_code=False)
     except Exception as error:  # whatever the hub's client of the day raises
         raise ModelNotFoundError(
             f"tokenizer {name!r} is neither a directory nor in the local cache nor reachable "

@@ -111,7 +111,7 @@ def find_outlying_answers(
                     "answer_outlier",
                     shortened(answer, 100),
                     shortened(group.questions[0], 80),
-                    score=f"{similarity:.2f}",
+                    score=float(similarity),
                 ),
                 extremity=float(extremity),
             )

@@ -170,7 +170,7 @@ def _clashes(group: QAGroup, axis: Axis) -> Iterator[Clash]:
             seen = "half_answered"
         else:
             continue
-        mended = "" if said is None else axis.turned(question) if len(sides) == 1 else _halved(question, axis, said)
+        mended = _mended(question, sides, said, axis)
         texts = shortened(question), *_others(group, question), shortened(group.answers[0], 80)
         yield Clash(
             "question",
@@ -193,8 +193,12 @@ def _said_by_answers(group: QAGroup, axis: Axis) -> Side | None:
 _BOTH_NAMED = re.compile(r"장점(?:과|이나|및|,|\s및|와)\s*단점|단점(?:과|이나|및|,|\s및|와)\s*장점|장단점")
 
 
-def _halved(question: str, axis: Axis, said: Side) -> str:
-    """Returns a question for both sides as one for the side that the answers know; empty where it cannot be."""
+def _mended(question: str, sides: frozenset[Side], said: Side | None, axis: Axis) -> str:
+    """Returns a question as one for the side that the answers know; empty where that cannot be."""
+    if said is None:
+        return ""
+    if len(sides) == 1:
+        return axis.turned(question)
     changed = _BOTH_NAMED.sub("장점" if said == 1 else "단점", question) if axis is MERITS else question
     return changed if changed != question else ""
 

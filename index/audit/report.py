@@ -83,7 +83,11 @@ def summary(audit: Audit) -> dict[str, Any]:
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
-    """Returns the whole report as JSON values."""
+    """Returns the whole report as JSON values.
+
+    The evidence of a finding is `{"seen": [{"key": ..., "values": {...}}], "texts": [...]}`: facts by name, with the
+    names and numbers they hold, and the texts concerned.
+    """
     groups = audit.file.result.groups
     return {
         "schema": SCHEMA,

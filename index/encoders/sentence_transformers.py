@@ -1,8 +1,6 @@
 """Any `sentence-transformers` model, by name or local path."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import ModelNotFoundError, one_line
-from data.hub_cache import ask_hub
+from data.hub import hub_answers
 from index.encoders.base import EncoderSettings, Vectors
 
 FAMILY_PROMPTS = {"e5": ("query: ", "passage: ")}
@@ -73,19 +71,15 @@ def _load(settings: EncoderSettings) -> Any:
     path = Path(settings.spec)
     if path.is_dir() and not any(path.rglob("*.safetensors")) and any(path.rglob("*.bin")):
         raise ModelNotFoundError(f"encoder {path}: holds pickled weights (*.bin); convert them to safetensors first")
-    load = partial(
-        SentenceTransformer,
-        settings.spec,
-        device=settings.device,
-        trust_remote_code=False,
-        model_kwargs={"use_safetensors": True},
-    )
+    local_only = path.exists() or not hub_answers(settings.spec)
     try:
-        if not path.is_dir():
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                return load(local_files_only=True)
-            ask_hub(settings.spec)
-        return load()
+        return SentenceTransformer(
+            settings.spec,
+            device=settings.device,
+            local_files_only=local_only,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
     except Exception as error:  # the library and those below it raise what they like
         if path.is_dir():
             raise ModelNotFoundError(f"encoder {path}: cannot be loaded ({one_line(error)})") from error

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from data.errors import AdapterMismatchError, InputError
-from data.hub_cache import snapshot_commit
+from data.hub import snapshot_commit
 from rag.generators.adapters import CARD
 from rag.model_store import DEFAULT_MODEL, find
 

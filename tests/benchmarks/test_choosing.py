@@ -39,22 +39,38 @@ def test_one_sentence_from_elsewhere_makes_an_answer_wrong() -> None:
     assert not choosing.answers_from([], 2)
 
 
-def test_the_pipeline_is_asked_of_bases_without_the_wording_and_without_the_group() -> None:
+def test_the_pipeline_is_asked_of_bases_without_the_wording_and_without_the_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     faults = ("벽지가 들뜨면", "타일이 깨지면", "몰딩이 벌어지면", "장판이 울면", "곰팡이가 피면", "문틀이 썩으면")
     groups = [
         QAGroup(fault, (f"{fault} 어떻게 하나요?", f"{fault} 어케 해"), (f"{fault} 먼저 사진을 찍습니다.",))
         for fault in faults
     ]
-    outcomes = list(choosing.whole(ExtractiveGenerator(), groups, groups[:4], HashEncoder()))
-    assert [outcome.kind for outcome in outcomes] == ["alone"] * 4 + ["joined"] * 2 + ["unanswered"] * 4
-    alone, unanswered = outcomes[:4], outcomes[6:]
-    assert any(outcome.right for outcome in alone)
-    assert all(outcome.right == outcome.text.startswith(outcome.group) for outcome in alone)
+    built: list[list[QAGroup]] = []
+    build = choosing.build_knowledge_base
+    monkeypatch.setattr(
+        choosing, "build_knowledge_base", lambda path, searched, encoder: build(path, built_of(searched), encoder)
+    )
+
+    def built_of(searched: list[QAGroup]) -> list[QAGroup]:
+        built.append(searched)
+        return searched
+
+    given = ExtractiveGenerator(), groups, groups[:4], HashEncoder()
+    answered = list(choosing.alone_and_joined(*given))
+    unanswered = list(choosing.unanswered(*given))
+    assert [outcome.kind for outcome in answered] == ["alone"] * 4 + ["joined"] * 2
+    assert [outcome.kind for outcome in unanswered] == ["unanswered"] * 4
+    assert [len(group.questions) for group in built[0]] == [1] * 4 + [2] * 2
+    assert built[1] == groups[4:]
+    assert any(outcome.right for outcome in answered[:4])
+    assert all(outcome.right == outcome.text.startswith(outcome.group) for outcome in answered[:4])
     assert not any(outcome.text.startswith(outcome.group) for outcome in unanswered)
-    assert all(outcome.right == outcome.refused for outcome in unanswered)
+    assert list(choosing.unanswered(ExtractiveGenerator(), groups, groups, HashEncoder())) == []
 
 
-def test_what_is_ranked_is_told_apart_by_the_place_of_the_right_group() -> None:
-    of = [choosing.Outcome(f"g{n}", kind, True, False, "", n) for kind in ("as ranked", "first") for n in (1, 2, 1)]
+def test_what_the_retriever_ranks_first_is_told_apart() -> None:
+    of = [choosing.Outcome(f"g{n}", kind, True, False, "", n) for kind in ("as ranked", "first") for n in (1, 2, 0)]
     rows = {row["examples"]: row["questions"] for row in choosing.summary(of)}
-    assert rows == {"as ranked": 3, "as ranked, at 1": 2, "as ranked, at 2": 1, "first": 3}
+    assert rows == {"as ranked": 3, "as ranked, ranked first": 1, "as ranked, ranked later": 2, "first": 3}

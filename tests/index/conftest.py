@@ -113,3 +113,17 @@ def tiny_sentence_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "tiny"
     model.save(str(path))
     return path
+
+
+@pytest.fixture
+def hub_away(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lets the Hugging Face hub be out of reach; holds the names it is asked for."""
+    asked: list[str] = []
+
+    class Away:
+        def model_info(self, name: str, timeout: float) -> None:
+            asked.append(name)
+            raise OSError("Name or service not known")
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Away)
+    return asked

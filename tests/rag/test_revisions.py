@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
-from data.hub_cache import snapshot_commit
+from data.hub import snapshot_commit
 from rag.generators.revisions import find_base, recorded_revision
 from rag.model_store import find
 

@@ -7,6 +7,7 @@ import pytest
 from data.errors import InputError
 from training import models
 from training.models import choose_hardware, cpu_has_bfloat16, trainable_to_float32, without_gqa_below_ampere
+from training.planning import plan_input
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +47,12 @@ def test_a_cpu_computes_in_what_it_is_fast_in(
     monkeypatch.setattr(models, "cpu_has_bfloat16", lambda: has_bfloat16)
     hardware = choose_hardware(make_config(precision={"weights": "auto"}))
     assert (hardware.device, hardware.weights, hardware.compute) == ("cpu", chosen, chosen)
+    assert choose_hardware(make_config(precision={"weights": chosen})) == hardware
+
+
+def test_a_run_on_the_cpu_is_planned_in_the_larger_format(make_config: Any) -> None:
+    auto = [make_config(precision={"device": device, "weights": "auto"}) for device in ("cpu", "auto")]
+    assert [plan_input(config).compute_dtype for config in auto] == ["float32", "float16"]
 
 
 @pytest.mark.parametrize("wanted", [{"weights": "bfloat16"}, {"compute": "bfloat16"}])
@@ -53,12 +60,31 @@ def test_bfloat16_on_a_cpu_without_it_is_refused(
     wanted: dict[str, str], make_config: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "cpu_has_bfloat16", lambda: False)
-    with pytest.raises(InputError, match="AVX512-BF16 or AMX"):
+    with pytest.raises(InputError, match="does not compute in bfloat16 itself"):
         choose_hardware(make_config(precision=wanted))
 
 
-def test_this_cpu_says_whether_it_has_bfloat16() -> None:
-    assert cpu_has_bfloat16() in (True, False)
+@pytest.mark.parametrize(
+    ("found", "has"),
+    [
+        ({}, False),
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"bf16": True}, True),
+        ({"avx2": 1}, False),
+    ],
+)
+def test_what_torch_finds_says_whether_a_cpu_has_bfloat16(
+    found: dict[str, Any], has: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    assert cpu_has_bfloat16() == has
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: bool(found) and has and "amx" in name)
+    assert cpu_has_bfloat16() == has
 
 
 def test_two_gpus_in_one_process_are_refused_with_the_command(

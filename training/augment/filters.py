@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.catalog import message
 from data.split import NEAR_DUPLICATE
 from data.text import clean_text, comparable
 from data.types import QAGroup
@@ -126,7 +125,7 @@ class Filters:
             return Verdict(None, reason, f"{len(answers)} of {len(group.answers)} answers are usable ({dict(lost)})")
         usable = replace(group, questions=questions, answers=answers)
         if clash := next(clashes_in(usable), None):
-            return Verdict(None, "polarity", clash.evidence.in_words(message))
+            return Verdict(None, "polarity", f"{clash.evidence.seen[0].key}: {clash.text[:80]}")
         return self._compared(usable, len(group.answers) - len(answers))
 
     def _question_problem(self, questions: tuple[str, ...]) -> tuple[str, str] | None:

@@ -244,23 +244,16 @@ def test_tokens_are_counted_only_by_a_chosen_tokenizer(
     assert tokens == {"question": 2, "answer": 4}
 
 
-def test_a_tokenizer_that_is_not_there_is_named_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    asked: list[str] = []
-
-    class Down:
-        def model_info(self, name: str, timeout: float) -> None:
-            asked.append(name)
-            raise OSError("Name or service not known")
-
+def test_a_tokenizer_that_is_not_there_is_named_in_one_line(
+    hub_away: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("huggingface_hub.HfApi", Down)
-        with pytest.raises(ModelNotFoundError, match="nor reachable") as unknown:
-            load_token_counter("nobody/none-such")
-        with pytest.raises(ModelNotFoundError, match=f"^{empty}: is a directory without a tokenizer") as no_tokenizer:
-            load_token_counter(str(empty))
-    assert asked == ["nobody/none-such"]
+    with pytest.raises(ModelNotFoundError, match="nor reachable") as unknown:
+        load_token_counter("nobody/none-such")
+    with pytest.raises(ModelNotFoundError, match=f"^{empty}: is a directory without a tokenizer") as no_tokenizer:
+        load_token_counter(str(empty))
+    assert hub_away == ["nobody/none-such"]
     assert "\n" not in f"{unknown.value}{no_tokenizer.value}"
     assert caplog.records == []
 

@@ -108,6 +108,8 @@ def test_opposite_sides_clash(questions: tuple[str, ...], clash: bool) -> None:
     answers = tuple(f"합지의 단점은 물에 약한 것입니다. 합지 벽지에 {word} 씁니다." for word in ("더", "또", "꼭"))
     verdict = Filters((), (), HashEncoder(), OFF).check(QAGroup("c", questions, answers))
     assert (verdict.reason == "polarity") == clash, verdict
+    if clash:
+        assert verdict.detail.partition(": ")[2] in questions
 
 
 def test_a_small_base_is_not_measured_on() -> None:
