@@ -17,7 +17,6 @@ parts are answered and every sentence is supported by what it cites.
 """
 
 import argparse
-import json
 import random
 import sys
 import tempfile
@@ -33,6 +32,7 @@ import numpy as np
 from common import environment, note, parser, read_file, table, write_json
 
 from data.errors import DobaeError, InputError
+from data.training_report import seen_groups
 from data.types import Hit, QAGroup
 from index.building import build_knowledge_base
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
@@ -67,10 +67,14 @@ class Outcome(NamedTuple):
 
 
 def arranged(asked: Asked, kind: str) -> tuple[Hit, ...]:
-    """Three examples: the right group at its place among the nearest near misses, or near misses alone."""
+    """Three examples: the right group at its place among the nearest near misses, or near misses alone.
+
+    Those alone lie as far behind the best of themselves as they would if the base did not hold the right group.
+    """
     misses = list(asked.near_misses)
     if kind == "none":
-        return tuple(misses[:SHOWN])
+        best = min(hit.behind for hit in misses[:SHOWN])
+        return tuple(replace(hit, behind=hit.behind - best) for hit in misses[:SHOWN])
     if kind == "as ranked":
         keep = {hit.group.id for hit in misses[: SHOWN - 1]} | {asked.group.id}
         return tuple(hit for hit in asked.hits if hit.group.id in keep)
@@ -165,13 +169,12 @@ def held_out_ids(adapter: Path, groups: Sequence[QAGroup]) -> list[str]:
     Raises:
         InputError: The adapter has no report, or held out none of these groups.
     """
-    report = adapter / "training.json"
-    if not report.is_file():
-        raise InputError(f"{report} is missing: which groups the adapter never saw is not known; give --all to ask all")
-    named = set(json.loads(report.read_text("utf-8"))["splits"]["held_out"])
-    ids = [group.id for group in groups if group.id in named]
+    seen = seen_groups(adapter)
+    if seen is None:
+        raise InputError(f"{adapter} does not say which groups it never saw; give --all to ask all")
+    ids = [group.id for group in groups if group.id in seen.held_out]
     if not ids:
-        raise InputError(f"{report} names none of this file's groups as held out; give --all to ask all of them")
+        raise InputError(f"{adapter} held out none of this file's groups; give --all to ask all of them")
     return ids
 
 

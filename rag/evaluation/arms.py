@@ -11,10 +11,11 @@ from typing import Protocol, runtime_checkable
 from data.errors import DobaeError, InputError
 from data.prompts import prompt_digest
 from data.settings import plain, project_path
+from data.training_report import SeenGroups, seen_groups
 from data.types import Message
 from rag.evaluation.config import SHIPPED_ADAPTER, ArmSettings
 from rag.evaluation.protocols import AskedQuestion
-from rag.generators.adapters import NO_ADAPTER, default_adapter, trained_groups
+from rag.generators.adapters import NO_ADAPTER, default_adapter
 from rag.generators.base import GenerationRequest, Generator
 from rag.generators.digests import LocalModel, adapter_digest, model_digest
 from rag.generators.spec import make_generator
@@ -108,7 +109,8 @@ def _prepared(arm: ArmSettings, made: dict[tuple[object, ...], Generator], model
             )
         generator = made[key]
         adapter = adapter_digest(folder) if folder else ""
-        trained = trained_groups(folder) if folder else frozenset[str]()
+        seen = seen_groups(folder) if folder else SeenGroups(frozenset(), frozenset())
+        trained = None if seen is None else seen.train
         model = device = ""
         if isinstance(generator, LocalModel):
             device = generator.device

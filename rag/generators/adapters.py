@@ -22,9 +22,6 @@ NO_ADAPTER = "none"
 SHIPPED = Path(__file__).resolve().parent.parent / "adapters"
 """Adapters that ship with this repository, one folder a base model."""
 
-_REPORT = "training.json"
-"""Written by the training module: settings, losses, and which groups were trained on."""
-
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 
@@ -65,19 +62,6 @@ def default_adapter(model: str) -> Path:
             "train one with `dobae train cpu-smollm2` and name its folder"
         )
     return folder
-
-
-def trained_groups(folder: Path) -> frozenset[str] | None:
-    """Returns the ids of the groups an adapter was trained on, or None where it does not say.
-
-    Raises:
-        InputError: Its training report is damaged.
-    """
-    if not (folder / _REPORT).is_file():
-        return None
-    splits = _read_json(folder / _REPORT).get("splits")
-    ids = splits.get("train") if isinstance(splits, dict) else None
-    return frozenset(map(str, ids)) if isinstance(ids, list) else None
 
 
 def read_card(folder: Path) -> AdapterCard:

@@ -31,6 +31,12 @@ def test_examples_are_the_nearest_misses_with_the_right_group_in_its_place(kind:
     assert [hit.group.id for hit in choosing.arranged(_asked(), kind)] == shown
 
 
+def test_without_the_right_group_the_best_near_miss_is_the_best() -> None:
+    hits = [Hit(group, "물음?", "답.", 0.9, rank, behind=2.0 * rank) for rank, group in enumerate(GROUPS, 1)]
+    shown = choosing.arranged(Asked(GROUPS[0], "물음?", tuple(hits)), "none")
+    assert [hit.behind for hit in shown] == [0.0, 2.0, 4.0]
+
+
 def test_one_sentence_from_elsewhere_makes_an_answer_wrong() -> None:
     right = Sentence("답. [2]", (2,), 1.0, supported=True)
     assert choosing.answers_from([right, right], 2)
