@@ -68,7 +68,8 @@ def quotations(
     """Makes the tree of answers to one request, in the tokens that training would have taught.
 
     An answer is the refusal, where the request may be refused; the first sentences of one example; or a whole example
-    and the first sentences of another. Examples ranked clearly below the best are not quoted.
+    and the first sentences of another. Examples ranked clearly below the best are not quoted, nor sentences beyond
+    `max_new_tokens`, unless not even one sentence fits.
 
     Args:
         tokenizer: The model's.
@@ -81,18 +82,21 @@ def quotations(
         for marker, hit in enumerate(request.examples, 1)
         if hit.behind <= QUOTED_WITHIN
     ]
-    texts = [REFUSAL] if request.refusable else []
+    texts = []
     for own in sentences:
         texts += [" ".join(own[:count]) for count in range(1, len(own) + 1)]
     for first, second in permutations(sentences, 2):
         texts += [" ".join((*first, *second[:count])) for count in range(1, len(second) + 1)]
-    answers = []
-    for text in texts:
+
+    def tokens(text: str) -> list[int]:
         _, row = row_ids(tokenizer, request.messages, text)
         answer = row[len(prompt) :]
         end = next((place for place, token in enumerate(answer) if token in stop_ids), len(answer))
-        answers.append(answer[:end])
-    return Quotations.of(answers)
+        return answer[:end]
+
+    quotes = [tokens(text) for text in texts]
+    fitting = [quote for quote in quotes if len(quote) <= request.max_new_tokens]
+    return Quotations.of([*([tokens(REFUSAL)] if request.refusable else []), *(fitting or quotes)])
 
 
 def quoted_spans(

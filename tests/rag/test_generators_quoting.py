@@ -135,6 +135,18 @@ def test_an_example_that_lies_further_off_is_shown_and_not_quoted(
         assert quoted == (markers or {"[1]", "[2]"})
 
 
+def test_an_answer_that_would_be_too_long_ends_after_a_sentence(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:
+    generator = TransformersGenerator(str(tiny_folder), device="cpu", decoding=ONE_THREAD, quote=True)
+    long = replace(hits[0], answer="벽지가 들뜹니다. 풀을 다시 바릅니다. " + "하루 동안 말립니다. " * 3)
+    shown = cited_sentences(long.answer, 1)
+    whole = {" ".join(shown[:count]) for count in range(1, len(shown) + 1)}
+    for limit in range(generator.count_tokens(shown[0]) + 2, generator.count_tokens(" ".join(shown)), 7):
+        request = GenerationRequest.of("벽지가 들떠요", (long,), limit, refusable=False)
+        answer = "".join(generator.stream(request))
+        assert answer in whole
+        assert generator.count_tokens(answer) <= limit
+
+
 def every(node: Quotations, tokens: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
     if node.ends:
         yield tokens
