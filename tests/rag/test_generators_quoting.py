@@ -135,16 +135,19 @@ def test_an_example_that_lies_further_off_is_shown_and_not_quoted(
         assert quoted == (markers or {"[1]", "[2]"})
 
 
-def test_an_answer_that_would_be_too_long_ends_after_a_sentence(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:
-    generator = TransformersGenerator(str(tiny_folder), device="cpu", decoding=ONE_THREAD, quote=True)
+def test_no_answer_is_allowed_that_would_break_off(tiny_tokenizer: Any, hits: tuple[Hit, ...]) -> None:
     long = replace(hits[0], answer="벽지가 들뜹니다. 풀을 다시 바릅니다. " + "하루 동안 말립니다. " * 3)
-    shown = cited_sentences(long.answer, 1)
-    whole = {" ".join(shown[:count]) for count in range(1, len(shown) + 1)}
-    for limit in range(generator.count_tokens(shown[0]) + 2, generator.count_tokens(" ".join(shown)), 7):
-        request = GenerationRequest.of("벽지가 들떠요", (long,), limit, refusable=False)
-        answer = "".join(generator.stream(request))
-        assert answer in whole
-        assert generator.count_tokens(answer) <= limit
+    request = GenerationRequest.of("벽지가 들떠요", (long,), refusable=False)
+    prompt = prompt_ids(tiny_tokenizer, request.messages)
+    stop = frozenset({tiny_tokenizer.eos_token_id})
+    lengths = sorted(len(tokens) for tokens in every(quotations(tiny_tokenizer, prompt, request, stop)))
+    assert len(lengths) == 5
+    for limit in range(lengths[0], lengths[-1]):
+        cut = quotations(tiny_tokenizer, prompt, replace(request, max_new_tokens=limit), stop)
+        assert sorted(map(len, every(cut))) == [length for length in lengths if length <= limit]
+    # Where not even one sentence fits, a part of one is better than nothing.
+    none = quotations(tiny_tokenizer, prompt, replace(request, max_new_tokens=lengths[0] - 1), stop)
+    assert sorted(map(len, every(none))) == lengths
 
 
 def every(node: Quotations, tokens: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
