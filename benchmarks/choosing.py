@@ -195,8 +195,6 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Shares by arrangement, with intervals over groups."""
     rows = []
     for kind, of_kind in _by_kind(outcomes).items():
-        if not of_kind:
-            continue
         clusters = [outcome.group for outcome in of_kind]
         rows.append(
             {
@@ -217,7 +215,7 @@ def _by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
         if kind in RANKED:
             found[f"{kind}, ranked first"] = [outcome for outcome in found[kind] if outcome.place == 1]
             found[f"{kind}, ranked later"] = [outcome for outcome in found[kind] if outcome.place != 1]
-    return found
+    return {kind: of_kind for kind, of_kind in found.items() if of_kind}
 
 
 def _share(values: Sequence[bool], clusters: Sequence[str]) -> Interval:

@@ -74,19 +74,21 @@ def choose_hardware(config: TrainConfig) -> Hardware:
         )
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     capability = torch.cuda.get_device_capability(rank)
-    best = "bfloat16" if capability >= (8, 0) else "float16"
-    weights = best if wanted.weights == "auto" else wanted.weights
-    compute = weights if wanted.compute == "auto" else wanted.compute
+    weights, compute = _formats(wanted, "bfloat16" if capability >= (8, 0) else "float16")
     if capability < (8, 0) and "bfloat16" in (weights, compute):
         raise InputError(f"this GPU (compute capability {capability[0]}.{capability[1]}) has no bfloat16; use float16")
     return Hardware(f"cuda:{rank}", capability, weights, compute)
 
 
+def _formats(wanted: PrecisionSettings, best: str) -> tuple[str, str]:
+    """Returns the formats of weights and arithmetic; "auto" weights are `best`, "auto" arithmetic is the weights'."""
+    weights = best if wanted.weights == "auto" else wanted.weights
+    return weights, weights if wanted.compute == "auto" else wanted.compute
+
+
 def _on_cpu(wanted: PrecisionSettings) -> Hardware:
     has_bfloat16 = cpu_has_bfloat16()
-    best = "bfloat16" if has_bfloat16 else "float32"
-    weights = best if wanted.weights == "auto" else wanted.weights
-    compute = weights if wanted.compute == "auto" else wanted.compute
+    weights, compute = _formats(wanted, "bfloat16" if has_bfloat16 else "float32")
     if "float16" in (weights, compute):
         raise InputError('precision float16 needs a GPU; use "auto" or "float32" on the CPU')
     if "bfloat16" in (weights, compute) and not has_bfloat16:
