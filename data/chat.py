@@ -52,8 +52,10 @@ def stop_token(tokenizer: Any) -> int:
     Raises:
         InputError: The tokenizer has no such token.
     """
-    turn_end = tokenizer.get_vocab().get(END_OF_TURN)
-    stop = turn_end if turn_end is not None and tokenizer.chat_template else tokenizer.eos_token_id
+    # Asked for by its text: the whole vocabulary takes tens of milliseconds. An unknown token comes back as another.
+    turn_end = tokenizer.convert_tokens_to_ids(END_OF_TURN)
+    known = turn_end is not None and tokenizer.convert_ids_to_tokens(turn_end) == END_OF_TURN
+    stop = turn_end if known and tokenizer.chat_template else tokenizer.eos_token_id
     if stop is None:
         raise InputError("the tokenizer has no end-of-text token; a model trained with it would never stop")
     return int(stop)

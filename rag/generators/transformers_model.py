@@ -128,9 +128,10 @@ class TransformersGenerator:
         loaded = self._ensure()
         prompt = self._prompt(loaded, request)
         decoder, guard = TextDecoder(loaded.tokenizer), RepetitionGuard()
-        spans = self._spans(loaded, prompt, request)
+        spans: Iterator[list[int]] | None = None
         while not guard.looping:
             try:
+                spans = spans or self._spans(loaded, prompt, request)
                 span = next(spans, None)
             except RuntimeError as error:  # Out of memory is one.
                 raise GenerationError(f"{self.name} failed: {one_line(error)}") from error
