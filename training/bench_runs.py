@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from training.arguments import checkpointing
 from training.config import TrainConfig
 from training.config_file import parse_config
 from training.models import Hardware, with_adapter, without_known_warnings
@@ -18,7 +19,7 @@ from training.plan.architectures import Architecture, architecture
 from training.plan.inputs import PlanInput
 from training.plan.skeleton import random_model
 from training.rows import Prepared, Rendered
-from training.sft import checkpointing, make_trainer
+from training.sft import make_trainer
 from training.tokens import EncodedRow, EncodedRows
 
 STARTER = Path(__file__).resolve().parent.parent / "data" / "starter" / "qa.csv"
@@ -46,15 +47,19 @@ def full_rows(run: PlanInput, vocab: int, count: int) -> list[EncodedRow]:
     return rows
 
 
-def text_rows(texts: Sequence[dict[str, str]], words: Any, longest: int) -> list[EncodedRow]:
-    """Encodes texts that fit into `longest` tokens, as the plain script's trainer does: prompt, answer, end."""
+def text_rows(texts: Sequence[dict[str, str]], words: Any) -> list[EncodedRow]:
+    """Encodes texts as the plain script's trainer does: prompt, answer, end."""
     rows = []
     for text in texts:
         prompt = words(text["prompt"])["input_ids"]
-        whole = (*prompt, *words(text["completion"])["input_ids"], words.eos_token_id)
-        if len(whole) <= longest:
-            rows.append(EncodedRow(whole, len(prompt)))
+        rows.append(EncodedRow((*prompt, *words(text["completion"])["input_ids"], words.eos_token_id), len(prompt)))
     return rows
+
+
+def fitting(texts: Sequence[dict[str, str]], words: Any, longest: int) -> list[dict[str, str]]:
+    """Keeps the texts that fit into `longest` tokens, so that whatever trains on them cuts none."""
+    rows = text_rows(texts, words)
+    return [text for text, row in zip(texts, rows, strict=True) if len(row.input_ids) <= longest]
 
 
 def starter_texts() -> list[dict[str, str]]:

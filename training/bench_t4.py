@@ -1,6 +1,7 @@
 """Every row of training that needs a GPU, in one run and under a T4's limits: `python -m training.bench_t4 --out DIR`.
 
     predicted beside measured peak memory, nine configurations of six models in five architectures
+    the presets for a T4: those that the plan says fit do fit
     a 10.7B-shaped model in NF4: 20 steps at length 1,024
     tokens a second beside a plain TRL script
 
@@ -10,8 +11,8 @@ tokenizer is trained on the starter knowledge base. A larger GPU is held to a T4
 attention, key heads repeated.
 
 A row that fails is a row of the table, and the next one runs; each is written to `DIR/bench_t4.jsonl` as soon as it is
-there, and `--only memory|large|speed` measures some. Without CUDA it says so and ends with status 0, since nothing
-failed. `--dry-run` walks the same path on the CPU in tiny shapes, to find a mistake where time costs nothing.
+there, and `--only memory|presets|large|speed` measures some. Without CUDA it says so and ends with status 0, since
+nothing failed. `--dry-run` walks the same path on the CPU in tiny shapes, to find a mistake where time costs nothing.
 """
 
 import argparse
@@ -25,10 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DobaeError, one_line
-from training.bench_runs import full_rows, starter_texts, text_rows, tiny, tokenizer, train, train_plainly
+from training.bench_runs import fitting, full_rows, starter_texts, text_rows, tiny, tokenizer, train, train_plainly
+from training.config_file import PRESETS, read_config
 from training.plan.architectures import Architecture, architecture
 from training.plan.inputs import GIB, PlanInput
 from training.plan.memory import predict
+from training.planning import plan_input
 
 LIMIT_GIB = 15.0
 TOLERANCE = 0.10
@@ -55,7 +58,8 @@ MEMORY_RUNS: tuple[PlanInput, ...] = (
 LARGE = PlanInput(
     "upstage/SOLAR-10.7B-v1.0", "nf4-double", target_modules=_Q, packing=True, optimiser="paged_adamw_8bit"
 )
-PARTS = ("memory", "large", "speed")
+PARTS = ("memory", "presets", "large", "speed")
+T4_PRESETS = tuple(sorted(path.stem for path in PRESETS.glob("*.toml") if path.stem.startswith(("t4-", "kaggle-"))))
 RESULTS = "bench_t4.jsonl"
 SPEED = PlanInput("42dot/42dot_LLM-SFT-1.3B", target_modules=_Q, micro_batch=8, gradient_checkpointing=True)
 
@@ -119,6 +123,21 @@ def name_of(run: PlanInput) -> str:
     return f"{run.model}, {run.quantisation}, {run.micro_batch} x {run.max_length}, {run.target_modules[0]}, {keep}"
 
 
+def preset_row(name: str, run: PlanInput, words: Any, steps: int, arch: Architecture | None = None) -> Row:
+    """Whether a preset fits where its plan says so, its batch full."""
+    arch = arch or architecture(run.model)
+    planned = predict(run, arch).total
+    result = train(run, arch, full_rows(run, arch.vocab, run.micro_batch * steps), steps, words)
+    fits = planned <= LIMIT_GIB * GIB
+    return Row(
+        f"preset {name}",
+        f"{planned / GIB:.2f} planned, {result.peak / GIB:.2f} GiB measured",
+        "fits as planned" if fits else "planned not to fit",
+        not fits or 0 < result.peak < LIMIT_GIB * GIB,
+        {"run": asdict(run), "planned_gib": planned / GIB, "measured_gib": result.peak / GIB},
+    )
+
+
 def large_row(
     words: Any,
     texts: Sequence[dict[str, str]],
@@ -127,7 +146,7 @@ def large_row(
     arch: Architecture | None = None,
 ) -> Row:
     """The 10.7B-shaped model on real text."""
-    rows = text_rows(texts, words, run.max_length)
+    rows = text_rows(fitting(texts, words, run.max_length), words)
     result = train(run, arch or architecture(run.model), rows, steps, words)
     peak = result.peak / GIB
     finite = all(abs(loss) < float("inf") for loss in result.losses)  # false for nan, too
@@ -147,9 +166,10 @@ def speed_row(
 ) -> Row:
     """Tokens a second of `dobae train` with packing beside a plain script, the micro-batch's padded size alike."""
     arch = arch or architecture(run.model)
+    texts = fitting(texts, words, run.max_length)
     plain = train_plainly(run, arch, texts, steps, words)
     packing = replace(run, packing=True, micro_batch=max(1, run.micro_batch // 4))
-    packed = train(packing, arch, text_rows(texts, words, run.max_length), steps, words)
+    packed = train(packing, arch, text_rows(texts, words), steps, words)
     plain_rate, packed_rate = (r.tokens / max(r.seconds, 1e-9) for r in (plain, packed))
     ratio = packed_rate / max(plain_rate, 1e-9)
     return Row(
@@ -172,10 +192,12 @@ def plan_of_rows(words: Any, texts: Sequence[dict[str, str]], *, quick: bool, dr
 
     steps = 2 if quick or dry else 4
     memory = [shapes(run) for run in MEMORY_RUNS]
+    presets = [(name, *shapes(plan_input(read_config(PRESETS / f"{name}.toml"), LIMIT_GIB))) for name in T4_PRESETS]
     (large, large_arch), (speed, speed_arch) = shapes(LARGE), shapes(SPEED)
     speed_steps = 3 if dry else 10 if quick else 40
     return [
         *(of("memory", name_of(run), memory_row, run, words, steps, arch) for run, arch in memory),
+        *(of("presets", f"preset {name}", preset_row, name, run, words, 2, arch) for name, run, arch in presets),
         of("large", "10.7B-shaped", large_row, words, texts, 3 if dry else 20, large, large_arch),
         of(
             "speed",

@@ -130,7 +130,7 @@ class OptimisationSettings:
     max_grad_norm: float = 1.0
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
     gradient_checkpointing: bool = False
-    packing: Literal["none", "bfd", "bfd_split"] = "none"
+    packing: Literal["none", "bfd"] = "none"
     group_by_length: bool = True
     stop_after_idle_steps: int = 20
     seed: int = 0

@@ -4,6 +4,7 @@ A file with several mistakes is refused once, with all of them.
 """
 
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -39,30 +40,47 @@ def parse_config(table: Mapping[str, Any], name: str) -> TrainConfig:
     problems += [f"[{key}] is unknown" + hint(key, sections) for key in table if key not in sections]
     for key, kind in sections.items():
         given = table.get(key, {})
-        if isinstance(given, dict):
-            values[key] = section(kind, given, key, problems)
-        else:
+        if not isinstance(given, dict):
             problems.append(f"{key} must be a section [{key}]")
-    if not problems:
-        config = TrainConfig(name=name, **values)
-        problems = _range_problems(config)
+            given = {}
+        values[key] = section(kind, given, key, problems) or _usable(kind, given, key)
+    config = TrainConfig(name=name, **values)
+    problems += _range_problems(config)
+    if problems:
+        raise InputError("; ".join(dict.fromkeys(problems)))
+    return config
+
+
+_REQUIRED: dict[str, dict[str, Any]] = {
+    "model": {"base": "none"},
+    "adapter": {"targets": ["none"]},
+    "data": {"files": ["none"]},
+}
+
+
+def _usable(kind: type[Any], given: Mapping[str, Any], name: str) -> Any:
+    """Builds a section of what is right in it alone, so that the ranges of that are looked at too."""
+    required = _REQUIRED.get(name, {})
+    right: dict[str, Any] = {}
+    for key, value in given.items():
+        problems: list[str] = []
+        section(kind, {**required, key: value}, name, problems)
         if not problems:
-            return config
-    raise InputError("; ".join(problems))
+            right[key] = value
+    return section(kind, {**required, **right}, name, [])
 
 
 _AT_LEAST = {
     "adapter": {"r": 1, "alpha": 1},
     "data": {"reading_rows": 0, "max_length": 16},
     "mix": {"rows": 1, "examples": 1, "examples_least": 0, "reach": 0, "example_chars": 1, "held_out_rows": 1},
-    "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0},
+    "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0, "weight_decay": 0},
     "precision": {"threads": 0},
     "logging": {"every": 1},
-    "output": {"save_every": 1, "keep": 1},
+    "output": {"save_every": 1, "keep": 2},
 }
+_BELOW_ONE = {"adapter": ("dropout",), "optimisation": ("warmup",)}
 _SHARES = {
-    "adapter": ("dropout",),
-    "optimisation": ("warmup",),
     "mix": ("closed_book", "grounded", "compound", "unanswerable", "shortest"),
 }
 _POSITIVE = {"optimisation": ("epochs", "learning_rate", "max_grad_norm")}
@@ -82,10 +100,16 @@ def _range_problems(config: TrainConfig) -> list[str]:
         if not 0 <= getattr(getattr(config, section), key) <= 1
     ]
     problems += [
-        f"{section}.{key} is {getattr(getattr(config, section), key)}; it must be above 0"
+        f"{section}.{key} is {getattr(getattr(config, section), key)}; it must be at least 0 and below 1"
+        for section, keys in _BELOW_ONE.items()
+        for key in keys
+        if not 0 <= getattr(getattr(config, section), key) < 1
+    ]
+    problems += [
+        f"{section}.{key} is {getattr(getattr(config, section), key)}; it must be above 0, and finite"
         for section, keys in _POSITIVE.items()
         for key in keys
-        if not getattr(getattr(config, section), key) > 0
+        if not 0 < getattr(getattr(config, section), key) < inf
     ]
     if not 0 < config.data.held_out < 1:
         problems.append(f"data.held_out is {config.data.held_out}; it must lie between 0 and 1, for example 0.15")

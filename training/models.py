@@ -193,6 +193,7 @@ def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
         if settings.start_from:
             folder = Path(settings.start_from).expanduser()
             check_card(folder, config.model.base, model, base)
+            check_shape(folder, config)
             return PeftModel.from_pretrained(model, folder, is_trainable=True, use_safetensors=True)
         targets = "all-linear" if settings.targets == ("all-linear",) else list(settings.targets)
         peft_config = LoraConfig(
@@ -222,7 +223,10 @@ def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
         raise InputError(f"no adapter in {folder}: adapter_config.json is missing")
     if not (folder / CARD).is_file():
         raise InputError(f"the adapter in {folder} does not say which base it is for: {CARD} is missing")
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / CARD} cannot be read ({error})") from error
     rows = int(model.get_input_embeddings().weight.shape[0])
     if card.get("base_model") != name or card.get("base_vocab_size") != rows:
         raise AdapterMismatchError(
@@ -235,6 +239,28 @@ def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
             f"the adapter in {folder} was trained on revision {wanted} of {name}; this is revision {commit}: "
             "set model.revision"
         )
+
+
+def check_shape(folder: Path, config: TrainConfig) -> None:
+    """Compares an adapter with the settings of the run that goes on from it, which cannot change its shape.
+
+    Raises:
+        InputError: They differ; all differences in one line.
+    """
+    from peft import PeftConfig
+
+    old, new = PeftConfig.from_pretrained(str(folder)), config.adapter
+    wanted = {"r": ("r", new.r), "alpha": ("lora_alpha", new.alpha), "dropout": ("lora_dropout", new.dropout)}
+    problems = [
+        f"adapter.{name} is {value}, the adapter has {getattr(old, key)}"
+        for name, (key, value) in wanted.items()
+        if getattr(old, key) != value
+    ]
+    targets = set(old.target_modules or ())
+    if new.targets != ("all-linear",) and targets != set(new.targets):
+        problems.append(f"adapter.targets is {', '.join(new.targets)}, the adapter has {', '.join(sorted(targets))}")
+    if problems:
+        raise InputError(f"adapter.start_from {folder} has another shape: {'; '.join(problems)}")
 
 
 def trainable_to_float32(model: Any) -> int:

@@ -67,8 +67,9 @@ def read_records(path: Path) -> list[Record]:
                 continue
             try:
                 record = _record(json.loads(line))
-            except (ValueError, TypeError, AttributeError) as error:
-                raise FileFormatError(f"{path}, line {number}: not a record ({error})") from error
+            except (ValueError, TypeError, AttributeError, KeyError) as error:
+                what = f"{error} is missing" if isinstance(error, KeyError) else error
+                raise FileFormatError(f"{path}, line {number}: not a record ({what})") from error
             if record is not None:
                 records.append(record)
     except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:

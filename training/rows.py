@@ -4,7 +4,7 @@ Training questions are asked of the training groups alone; held-out ones of ever
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,6 @@ class Prepared:
     rendered: Rendered
     train: EncodedRows
     held_out: EncodedRows
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def prepare(
@@ -69,6 +68,8 @@ def prepare(
         InputError: A file, the split or a length cannot be used.
     """
     rendered = render(config, progress=progress)
+    if rendered.rejected:
+        say(f"{rendered.rejected} rows of the data files are unusable and left out; `dobae data check` says which")
     train = encode_rows(rendered.train, tokenizer, config.data.max_length)
     held_out = encode_rows(rendered.held_out, tokenizer, config.data.max_length)
     for name, rows in (("training", train), ("held-out", held_out)):
@@ -137,6 +138,8 @@ def seen_before(config: TrainConfig) -> SeenGroups:
     if not config.adapter.start_from:
         return SeenGroups(frozenset(), frozenset())
     folder = Path(config.adapter.start_from).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"adapter.start_from: no adapter in {folder}; train that one first, or correct the path")
     seen = seen_groups(folder)
     if seen is None:
         raise InputError(

@@ -1,36 +1,28 @@
 """Fine-tunes a LoRA adapter: rows, model, trainer, and what a run leaves behind.
 
-A run's folder holds `adapter/` (weights, card, report: what is shipped), `checkpoints/`, `logs/` and `run.json`, which
-says what the checkpoints were trained on so that a resume cannot mix two runs.
+What a run's folder holds, and when a run goes on from it: `training.run_folder`.
 """
 
-import json
 import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import process_time
 from typing import Any
 
-from data.errors import FileFormatError, InputError
-from data.writers import can_be_written
+from data.errors import InputError
 from index.threads import usable_cores
+from training.arguments import training_arguments
+from training.checkpoints import read_cost
 from training.config import TrainConfig
 from training.errors import TrainingError, TrainingInterruptedError
 from training.rows import Prepared, prepare
+from training.run_folder import ADAPTER, CHECKPOINTS, RUN_FILE, check_folder, checkpoint_of, identity
 from training.writing import make_folder, replace_folder, write_json
-
-ADAPTER = "adapter"
-CHECKPOINTS = "checkpoints"
-RUN_FILE = "run.json"
 
 Progress = Callable[[str, int, int], None]
 Say = Callable[[str], None]
-
-_OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_bnb_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
-_REPORTERS = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +46,7 @@ def run(
     *,
     max_steps: int | None = None,
     resume: bool = False,
+    finish: bool = False,
     progress: Progress = lambda *_: None,
     say: Say = lambda _: None,
 ) -> TrainResult:
@@ -64,6 +57,7 @@ def run(
         base: Folder of the base model that `config.model.base` names.
         max_steps: Stop after so many steps; the learning rate's course ends there too.
         resume: Go on from the last checkpoint in the run's folder.
+        finish: With `resume`, train no further, and write the adapter of the best checkpoint so far.
         progress: Told (what, done, total).
         say: Told a line now and then.
 
@@ -72,16 +66,24 @@ def run(
         TrainingError: The run cannot go on, or its adapter did not move.
         TrainingInterruptedError: SIGTERM came; a checkpoint was saved.
     """
+    if finish and not resume:
+        raise InputError("only a run that has checkpoints can be finished: give --resume too")
     _check_reporter(config)
-    _check_folder(config.out, resume)
+    check_folder(config.out, resume=resume)
     from training.models import without_known_warnings
 
     with without_known_warnings():
-        return _run(config, base, max_steps, resume, progress, say)
+        return _run(config, base, max_steps, resume, finish, progress, say)
 
 
 def _run(
-    config: TrainConfig, base: Path, max_steps: int | None, resume: bool, progress: Progress, say: Say
+    config: TrainConfig,
+    base: Path,
+    max_steps: int | None,
+    resume: bool,
+    finish: bool,
+    progress: Progress,
+    say: Say,
 ) -> TrainResult:
     import torch
 
@@ -100,8 +102,8 @@ def _run(
     out = config.out
     tokenizer = load_tokenizer(base)
     data = prepare(config, tokenizer, progress=shown, say=told)
-    identity = _identity(config, data, base, max_steps)
-    checkpoint = _checkpoint(out, identity) if resume else None
+    now = identity(config, data, base, hardware, max_steps)
+    checkpoint = checkpoint_of(out, now) if resume else None
     model = load_base(config, base, hardware)
     torch.manual_seed(config.optimisation.seed)
     model = with_adapter(model, config, base)
@@ -112,10 +114,9 @@ def _run(
     )
     if main:
         make_folder(out)
-        write_json(out / RUN_FILE, identity)
-    cpu_begin = process_time()
+        write_json(out / RUN_FILE, now)
     trainer, watch = make_trainer(config, model, tokenizer, data, hardware, max_steps, shown, told)
-    _train(trainer, watch, checkpoint, out, told)
+    _train(trainer, watch, checkpoint, finish, out, told)
     zero, count = _moved(trainer.model)
     _count_all_tokens(trainer)
     from training.report import build_report, write_adapter
@@ -128,7 +129,6 @@ def _run(
         trained=trained,
         unmoved=zero,
         adapters=count,
-        cpu_seconds=process_time() - cpu_begin,
         peak_bytes=_peak_memory(hardware.cuda),
         base=base,
     )
@@ -166,47 +166,7 @@ def make_trainer(
     datasets.disable_progress_bars()
     settings = config.optimisation
     out = config.out
-    packing = settings.packing != "none"
-    arguments = SFTConfig(
-        output_dir=str(out / CHECKPOINTS),
-        run_name=config.logging.run_name or config.name,
-        report_to=_REPORTERS.get(config.logging.report_to, "none"),
-        max_length=config.data.max_length,
-        packing=packing,
-        packing_strategy=settings.packing if packing else "bfd",
-        eval_packing=False,
-        completion_only_loss=True,
-        num_train_epochs=settings.epochs,
-        max_steps=max_steps or -1,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=settings.warmup,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.accumulation,
-        **checkpointing(SFTConfig, on=settings.gradient_checkpointing),
-        optim=_OPTIMIZERS[settings.optimizer],
-        fp16=hardware.cuda and hardware.compute == "float16",
-        bf16=hardware.compute == "bfloat16",
-        use_cpu=not hardware.cuda,
-        logging_steps=config.logging.every,
-        logging_nan_inf_filter=False,
-        eval_strategy="steps",
-        eval_steps=config.output.save_every,
-        save_strategy="steps",
-        save_steps=config.output.save_every,
-        save_total_limit=config.output.keep,
-        save_only_model=False,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
-        ddp_find_unused_parameters=False,
-        dataloader_pin_memory=hardware.cuda,
-        disable_tqdm=True,
-        seed=settings.seed,
-    )
+    arguments = SFTConfig(**training_arguments(config, hardware, out / CHECKPOINTS, max_steps))
     watch = Watch(lambda done, total: progress("training", done, total), say, settings.stop_after_idle_steps)
     with _curves_in(out / "logs"):
         trainer = AdapterTrainer(
@@ -216,21 +176,12 @@ def make_trainer(
             eval_dataset=_dataset(data.held_out),
             processing_class=tokenizer,
             callbacks=[watch],
-            group_by_length=settings.group_by_length and not packing,
+            group_by_length=settings.group_by_length and settings.packing == "none",
         )
     watch.trainer = trainer
     for kind in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(kind)
     return trainer, watch
-
-
-def checkpointing(kind: Any, *, on: bool) -> dict[str, Any]:
-    """Spells activation checkpointing as the installed transformers does; its old name warns."""
-    from dataclasses import fields
-
-    names = {item.name for item in fields(kind)}
-    name = "activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing"
-    return {name: on, f"{name}_kwargs": {"use_reentrant": False}} if on else {name: False}
 
 
 def _dataset(rows: Any) -> Any:
@@ -241,11 +192,13 @@ def _dataset(rows: Any) -> Any:
     )
 
 
-def _train(trainer: Any, watch: Any, checkpoint: Path | None, out: Path, say: Say) -> None:
+def _train(trainer: Any, watch: Any, checkpoint: Path | None, finish: bool, out: Path, say: Say) -> None:
     import torch
 
-    if checkpoint is not None and _finished(trainer, checkpoint):
-        say(f"{checkpoint.name} is the last step already; nothing is left to train")
+    if checkpoint is not None:
+        trainer.cost = read_cost(checkpoint)
+    if checkpoint is not None and (done := _best_so_far(trainer, checkpoint, finish)):
+        say(done)
         return
     if checkpoint is not None:
         say(f"going on from {checkpoint.name}")
@@ -279,20 +232,23 @@ def _curves_in(folder: Path) -> Iterator[None]:
         del os.environ[name]
 
 
-def _finished(trainer: Any, checkpoint: Path) -> bool:
-    """Says whether a checkpoint is of the last step, and then takes up its best adapter.
+def _best_so_far(trainer: Any, checkpoint: Path, finish: bool) -> str:
+    """Takes up the best adapter where a checkpoint is of the last step, or is to be; says so, and nothing otherwise.
 
     Trainer would take one step more: it looks whether it is done only after a step.
     """
     from transformers import TrainerState
 
     state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-    if state.global_step < state.max_steps:
-        return False
+    left = state.max_steps - state.global_step
+    if left > 0 and not finish:
+        return ""
     best = Path(state.best_model_checkpoint or checkpoint)
     trainer.state = state
     trainer._load_from_checkpoint(str(best if best.is_dir() else checkpoint))  # noqa: SLF001 - no public way
-    return True
+    if left > 0:
+        return f"finished at {checkpoint.name}, {left} steps before the end"
+    return f"{checkpoint.name} is the last step already; nothing is left to train"
 
 
 def _moved(model: Any) -> tuple[list[str], int]:
@@ -312,8 +268,8 @@ def _count_all_tokens(trainer: Any) -> None:
     import torch
 
     if trainer.args.world_size > 1:
-        own = torch.tensor(trainer.tokens, device=trainer.args.device)
-        trainer.tokens = int(trainer.accelerator.reduce(own, reduction="sum"))
+        own = torch.tensor(trainer.cost.tokens, device=trainer.args.device)
+        trainer.cost = trainer.cost._replace(tokens=int(trainer.accelerator.reduce(own, reduction="sum")))
 
 
 def _check_reporter(config: TrainConfig) -> None:
@@ -324,65 +280,6 @@ def _check_reporter(config: TrainConfig) -> None:
         raise InputError(
             f'logging.report_to is "{name}", which is not installed: pip install {name}, or set it to "none"'
         )
-
-
-def _check_folder(out: Path, resume: bool) -> None:
-    from training.checkpoints import last_checkpoint
-
-    last = last_checkpoint(out / CHECKPOINTS)
-    if resume and last is None:
-        raise InputError(f"no whole checkpoint in {out / CHECKPOINTS} to go on from; leave --resume out")
-    if not resume and last is not None:
-        raise InputError(f"{out} holds a run already ({last.name}); go on with --resume, or choose another --out")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; choose another --out")
-    if not can_be_written(out):  # said now, and not after the minutes that preparing the rows takes
-        raise InputError(f"cannot make {out} (no permission to write there); choose another --out")
-
-
-def _identity(config: TrainConfig, data: Prepared, base: Path, max_steps: int | None) -> dict[str, Any]:
-    """What must be the same for a checkpoint to be gone on from."""
-    return {
-        "config_digest": config.digest(),
-        "config": config.to_json(),
-        "rows_digest": data.train.digest(),
-        "base": str(base.resolve()),
-        "max_steps": max_steps,
-        "world_size": int(os.environ.get("WORLD_SIZE", "1")),
-    }
-
-
-def _checkpoint(out: Path, identity: dict[str, Any]) -> Path | None:
-    from training.checkpoints import last_checkpoint
-
-    try:
-        before = json.loads((out / RUN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"{out / RUN_FILE} cannot be read ({error}); start again with another --out") from error
-    if before.get("config_digest") != identity["config_digest"]:
-        changed = _changed(before.get("config", {}), identity["config"])
-        raise InputError(
-            f"the checkpoints in {out} are of another configuration ({', '.join(changed) or 'unknown settings'} "
-            "changed); put it back, or choose another --out"
-        )
-    for key, what in (("rows_digest", "other data"), ("max_steps", "another --max-steps"), ("world_size", "more GPUs")):
-        if before.get(key) != identity[key]:
-            raise InputError(
-                f"the checkpoints in {out} were trained with {what} ({before.get(key)}, now {identity[key]}); "
-                "put it back, or choose another --out"
-            )
-    return last_checkpoint(out / CHECKPOINTS)
-
-
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    ignored = {"name", "logging", "output"}
-    return [
-        f"{section}.{key}"
-        for section, values in now.items()
-        if section not in ignored
-        for key, value in values.items()
-        if before.get(section, {}).get(key) != value
-    ]
 
 
 def _peak_memory(cuda: bool) -> int:

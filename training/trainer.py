@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from types import FrameType
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from transformers import TrainerCallback
 from trl.trainer.sft_trainer import SFTTrainer
 
-from training.checkpoints import COMPLETE, last_checkpoint
+from training.checkpoints import COMPLETE, Cost, last_checkpoint, write_cost
 from training.errors import TrainingError
 from training.models import trainable_to_float32
 from training.tokens import IGNORED
@@ -78,14 +78,12 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]
     """Trains an adapter on rows of ids and labels.
 
     Attributes:
-        tokens: Tokens trained on in this process, padding left out.
-        seconds: Seconds spent in steps.
+        cost: What the run has cost so far, before a resume too.
     """
 
     def __init__(self, *args: Any, group_by_length: bool, **kwargs: Any) -> None:
         self._group_by_length = group_by_length
-        self.tokens = 0
-        self.seconds = 0.0
+        self.cost = Cost()
         super().__init__(*args, **kwargs)
         trainable_to_float32(self.model)
 
@@ -95,7 +93,8 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Computes loss and gradients of one batch, and stops at a loss that is no number."""
         mask = inputs.get("attention_mask")
-        self.tokens += int(mask.sum()) if mask is not None else int(inputs["input_ids"].numel())
+        tokens = int(mask.sum()) if mask is not None else int(inputs["input_ids"].numel())
+        self.cost = self.cost._replace(tokens=self.cost.tokens + tokens)
         loss = super().training_step(model, inputs, *args, **kwargs)
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -144,10 +143,10 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]
         try:
             super()._save_checkpoint(model, trial)
             if self.is_world_process_zero():
+                write_cost(folder, self.cost)
                 (folder / COMPLETE).touch()
         except Exception as error:
-            # safetensors and torch.save have error classes of their own for a full disk.
-            if not isinstance(error, OSError | RuntimeError) and "safetensor" not in type(error).__name__.lower():
+            if not _disk_failed(error):
                 raise
             shutil.rmtree(folder, ignore_errors=True)
             last = last_checkpoint(Path(self.args.output_dir))
@@ -177,7 +176,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     trainer: AdapterTrainer | None = None
     _idle: int = 0
     _last: float | None = None
-    _begun: float = 0.0
+    _begun: tuple[float, float] = (0.0, 0.0)
     _before: Any = None
     _flag: bool = False
 
@@ -201,12 +200,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Starts the clock."""
-        self._begun = perf_counter()
+        self._begun = perf_counter(), process_time()
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         """Counts time, checks that the adapter moved, and saves at the end and when asked to stop."""
         if self.trainer is not None:
-            self.trainer.seconds += perf_counter() - self._begun
+            seconds, cpu = perf_counter() - self._begun[0], process_time() - self._begun[1]
+            cost = self.trainer.cost
+            self.trainer.cost = cost._replace(seconds=cost.seconds + seconds, cpu_seconds=cost.cpu_seconds + cpu)
         now = movement(model)
         self._idle = self._idle + 1 if now == self._last else 0
         self._last = now
@@ -228,7 +229,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             if "eval_loss" in logs:
                 self.say(f"step {state.global_step}/{state.max_steps}: held-out loss {logs['eval_loss']:.4f}")
             elif "loss" in logs:
-                speed = self.trainer.tokens / self.trainer.seconds if self.trainer and self.trainer.seconds else 0.0
+                cost = self.trainer.cost if self.trainer else Cost()
+                speed = cost.tokens / cost.seconds if cost.seconds else 0.0
                 self.say(
                     f"step {state.global_step}/{state.max_steps}: loss {logs['loss']:.4f}, "
                     f"learning rate {logs.get('learning_rate', 0):.2g}, {speed:.0f} tokens/s"
@@ -248,11 +250,21 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
 def movement(model: Any) -> float:
     """Returns the summed magnitude of the trained tensors: it changes when any update is applied."""
-    total = torch.zeros((), dtype=torch.float64)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            total += parameter.detach().abs().sum(dtype=torch.float64).cpu()
-    return float(total)
+    sums = [
+        parameter.detach().abs().sum(dtype=torch.float64) for parameter in model.parameters() if parameter.requires_grad
+    ]
+    by_device: dict[torch.device, list[torch.Tensor]] = {}
+    for value in sums:
+        by_device.setdefault(value.device, []).append(value)
+    return sum(float(torch.stack(values).sum()) for values in by_device.values())
+
+
+def _disk_failed(error: Exception) -> bool:
+    """Says whether an error is the disk's: safetensors and torch.save have words of their own for a full one."""
+    from safetensors import SafetensorError
+
+    written = isinstance(error, RuntimeError) and "PytorchStreamWriter" in str(error)
+    return written or isinstance(error, OSError | SafetensorError)
 
 
 def zero_adapters(model: Any) -> tuple[list[str], int]:

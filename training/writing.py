@@ -1,5 +1,6 @@
 """Writes files and folders whole or not at all, and says in one line why not."""
 
+import errno
 import json
 import shutil
 import tempfile
@@ -22,7 +23,9 @@ def disk_errors(target: Path) -> Iterator[None]:
     except SafetensorError as error:  # its own class, whatever the system said
         raise TrainingError(f"{target} could not be written ({one_line(error)}); free some space") from error
     except OSError as error:
-        raise TrainingError(f"{target} could not be written ({error.strerror or error}); free some space") from error
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        mend = "free some space" if full else "mend that, or choose another folder"
+        raise TrainingError(f"{target} could not be written ({error.strerror or error}); {mend}") from error
 
 
 def make_folder(folder: Path) -> None:
@@ -58,8 +61,15 @@ def replace_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         try:
             temp.chmod(0o755)
             fill(temp)
+            old = temp.with_name(f"{temp.name}-old")
             if folder.exists():
-                shutil.rmtree(folder)
-            temp.rename(folder)
+                folder.rename(old)
+            try:
+                temp.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(temp, ignore_errors=True)

@@ -90,3 +90,12 @@ def test_train_then_export(groups_file: Path, base: Path, tmp_path: Path) -> Non
     assert json.loads(exported.stdout)["max_logit_difference"] < 0.1
     with pytest.raises(AdapterMismatchError):
         _run("export", report["adapter"], "--out", str(tmp_path / "other"), "--base", "smollm2")
+
+
+def test_presets_are_listed_with_whole_sentences() -> None:
+    lines = _run("presets").output.splitlines()
+    assert [line.split()[0] for line in lines] == preset_names(PRESETS)
+    assert all(len(line.split()) > 4 for line in lines)
+    shipped = next(line for line in lines if line.startswith("cpu-smollm2-more "))
+    assert "fewer refusals: an hour on one core that computes in bfloat16, resumable" in shipped
+    assert json.loads(_run("presets", "--json").output) == preset_names(PRESETS)

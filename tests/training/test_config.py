@@ -91,6 +91,36 @@ def test_values_out_of_range_are_named_together() -> None:
         assert part in str(caught.value)
 
 
+def test_ranges_are_looked_at_beside_what_is_unknown_or_of_another_type() -> None:
+    table = {
+        **GOOD,
+        "adapter": {**GOOD["adapter"], "r": 0, "dropout": 1.0},
+        "mixx": {},
+        "optimisation": {
+            "rate": 1,
+            "batch_size": 0,
+            "learning_rate": float("inf"),
+            "weight_decay": -1.0,
+            "warmup": 1.0,
+        },
+        "output": {"keep": 1},
+    }
+    with pytest.raises(InputError) as caught:
+        parse_config(table, "x")
+    for wanted in (
+        "[mixx] is unknown",
+        "optimisation.rate is unknown",
+        "adapter.r is 0",
+        "adapter.dropout is 1.0; it must be at least 0 and below 1",
+        "optimisation.batch_size is 0",
+        "optimisation.learning_rate is inf; it must be above 0, and finite",
+        "optimisation.weight_decay is -1.0",
+        "optimisation.warmup is 1.0",
+        "output.keep is 1; it must be at least 2",
+    ):
+        assert wanted in str(caught.value)
+
+
 def test_truth_value_is_no_number() -> None:
     with pytest.raises(InputError, match=r"optimisation\.batch_size is True; it must be a whole number"):
         parse_config({**GOOD, "optimisation": {"batch_size": True}}, "x")

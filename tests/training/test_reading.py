@@ -65,3 +65,13 @@ def test_file_without_a_usable_record_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.jsonl.xz").write_bytes(_file(tmp_path / "qa.jsonl.xz").read_bytes()[:200])
     with pytest.raises(FileFormatError, match="cannot be read"):
         read_records(tmp_path / "cut.jsonl.xz")
+
+
+@pytest.mark.parametrize("missing", ["question", "answer"])
+def test_record_without_a_field_is_one_line(missing: str, tmp_path: Path) -> None:
+    record = {"context": "글.", "question": "글이 뭐야?", "answer": "글입니다."}
+    del record[missing]
+    path = tmp_path / "reading.jsonl"
+    path.write_text(json.dumps(record, ensure_ascii=False) + "\n", "utf-8")
+    with pytest.raises(FileFormatError, match=rf"line 1: not a record \('{missing}' is missing\)"):
+        read_records(path)

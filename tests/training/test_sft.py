@@ -117,6 +117,7 @@ run(parse_config(sections, "small"), Path({str(base)!r}), say=say)
     before, after = _losses(whole.report), _losses(resumed.report)
     assert set(before) == set(after) == set(range(1, 25))
     assert max(abs(before[step] - after[step]) for step in before) < 1e-6
+    assert resumed.report["tokens"] == whole.report["tokens"] > 0
     assert whole.report["best_held_out_loss"] == pytest.approx(resumed.report["best_held_out_loss"], abs=1e-6)
 
 
@@ -136,7 +137,29 @@ def test_sigterm_saves_and_says_how_to_go_on(make_config: Any) -> None:
         _go(config)
     with pytest.raises(InputError, match=r"another configuration \(optimisation.learning_rate changed\)"):
         _go(make_config(optimisation={"learning_rate": 1e-3}), resume=True)
+    with pytest.raises(InputError, match=r"trained with another --max-steps \(None, now 9\)"):
+        _go(config, resume=True, max_steps=9)
+    with pytest.raises(InputError, match="trained with arithmetic of another format"):
+        _go_after(config, compute="float64")
+    with pytest.raises(InputError, match="give --resume too"):
+        _go(config, finish=True)
+    said: list[str] = []
+    early = _go(config, resume=True, finish=True, say=said.append)
+    assert "finished at checkpoint-4, 8 steps before the end" in said
+    assert early.report["steps"] == 4
+    assert (early.adapter / "adapter_model.safetensors").is_file()
     assert _go(config, resume=True).report["steps"] == 12
+
+
+def _go_after(config: Any, **before: str) -> None:
+    """Goes on with a run whose folder says that it was begun otherwise, and puts back what it said."""
+    path = config.out / "run.json"
+    said = path.read_text("utf-8")
+    path.write_text(json.dumps(json.loads(said) | before), "utf-8")
+    try:
+        _go(config, resume=True)
+    finally:
+        path.write_text(said, "utf-8")
 
 
 def test_full_disk_leaves_the_last_good_checkpoint(make_config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,6 +248,10 @@ def test_going_on_from_an_adapter_of_another_base_is_refused(
     (other / "dobae_adapter.json").write_text(json.dumps(card | {"base_model": "x/y"}), "utf-8")
     with pytest.raises(AdapterMismatchError, match="was trained for x/y"):
         _go(make_config(adapter={"start_from": str(other)}, output={"dir": str(tmp_path / "b")}))
+    with pytest.raises(InputError, match=r"another shape: adapter\.r is 4, the adapter has 8$"):
+        _go(make_config(adapter={"start_from": str(learnt.adapter), "r": 4}, output={"dir": str(tmp_path / "c")}))
+    with pytest.raises(InputError, match=r"no adapter in .*nowhere; train that one first"):
+        _go(make_config(adapter={"start_from": str(tmp_path / "nowhere")}, output={"dir": str(tmp_path / "d")}))
 
 
 def test_quantised_base_trains_with_adapters_in_float32(make_config: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,18 @@
 """A plan for people (a table) and for programs (JSON)."""
 
+import json
 from typing import Any
 
 from training.plan.inputs import GIB, PlanInput
 from training.plan.propose import Plan
+
+_SETTINGS = {
+    "optimiser": "optimisation.optimizer",
+    "gradient_checkpointing": "optimisation.gradient_checkpointing",
+    "micro_batch": "optimisation.batch_size",
+    "max_length": "data.max_length",
+}
+"""Names in a run's file of what `training.plan.propose` changes by itself."""
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -13,8 +22,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
         plan: The plan.
 
     Returns:
-        `total_gib`, `budget_gib`, `fits`, `parts` (name -> GiB) and `proposal` (None, or `change`, `reason`,
-        `total_gib`). The parts add up to the total.
+        `total_gib`, `budget_gib`, `fits`, `parts` (name -> GiB) and `proposal` (None, or `change`, which names the
+        settings of a run's file, `reason` and `total_gib`). The parts add up to the total.
     """
     proposal = plan.proposal
     return {
@@ -23,8 +32,31 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "fits": plan.fits,
         "parts": {part.name: round(part.size / GIB, 6) for part in plan.parts},
         "proposal": proposal
-        and {"change": proposal.change, "reason": proposal.reason, "total_gib": round(proposal.total_gib, 3)},
+        and {
+            "change": as_settings(proposal.change),
+            "reason": proposal.reason,
+            "total_gib": round(proposal.total_gib, 3),
+        },
     }
+
+
+def as_settings(change: dict[str, Any]) -> dict[str, Any]:
+    """Returns a proposed change by the names that a run's file has for its settings: "section.key" -> value."""
+    settings: dict[str, Any] = {}
+    for name, value in change.items():
+        if name == "quantisation":
+            settings["precision.quantization"] = str(value).removesuffix("-double")
+            settings["precision.double_quant"] = value == "nf4-double"
+        elif name == "attention":
+            settings["model.attention"] = "sdpa"
+        else:
+            settings[_SETTINGS[name]] = value
+    return settings
+
+
+def written(change: dict[str, Any]) -> str:
+    """Returns a proposed change as it is written in a run's file."""
+    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in as_settings(change).items())
 
 
 def as_table(plan: Plan, run: PlanInput) -> str:
@@ -50,6 +82,6 @@ def as_table(plan: Plan, run: PlanInput) -> str:
     elif plan.proposal is None:
         lines.append("does not fit, and no setting makes it: take a smaller model")
     else:
-        change = ", ".join(f"{name} = {value}" for name, value in plan.proposal.change.items())
+        change = written(plan.proposal.change)
         lines += [f"does not fit; with {change} it takes {plan.proposal.total_gib:.2f} GiB", plan.proposal.reason]
     return "\n".join(lines)

@@ -1,7 +1,5 @@
 """학습: what a fine-tuning run would take of a GPU's memory, and a small run with its loss."""
 
-import json
-
 import streamlit as st
 
 from data.catalog import catalogue
@@ -51,6 +49,7 @@ def _plan(name: str, budget: float, gpus: int) -> None:
     from training.config_file import PRESETS, read_config
     from training.plan.inputs import GIB
     from training.plan.propose import plan
+    from training.plan.report import written
     from training.planning import plan_input
 
     question = plan_input(read_config(find_config(name, PRESETS)), budget, gpus)
@@ -81,12 +80,11 @@ def _plan(name: str, budget: float, gpus: int) -> None:
     elif made.proposal is None:
         st.error(say("training_never", total=made.total_gib))
     else:
-        change = ", ".join(f"{key} = {json.dumps(what)}" for key, what in made.proposal.change.items())
         st.warning(
             say(
                 "training_proposal",
                 total=made.total_gib,
-                change=label(change),
+                change=label(written(made.proposal.change)),
                 after=made.proposal.total_gib,
             )
         )

@@ -1,6 +1,7 @@
 """`dobae train`: fine-tunes the answering model, plans its memory, exports its adapter."""
 
 import json
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,9 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the run; runs/NAME if not given.")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="Stop after so many steps.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="With --resume: train no further, write the best adapter so far.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train an adapter (the default: `dobae train CONFIG`)."""
@@ -50,7 +54,8 @@ def run(
             base,
             max_steps=max_steps,
             resume=resume,
-            progress=lambda _what, done, total: bar(done, total),
+            finish=finish,
+            progress=lambda what, done, total: bar(done, total, what),
             say=note,
         )
     if not result.main:
@@ -146,8 +151,9 @@ def presets(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(names))
         return
     for name in names:
-        lines = (PRESETS / f"{name}.toml").read_text(encoding="utf-8").splitlines()
-        typer.echo(f"{name:22} {lines[1].removeprefix('# ') if len(lines) > 1 else ''}")
+        lines = (PRESETS / f"{name}.toml").read_text("utf-8").splitlines()
+        about = " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines[1:]))
+        typer.echo(f"{name:18} {about.partition('. ')[0].removesuffix('.')}")
 
 
 def _read(config: str, out: Path | None) -> "TrainConfig":

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from data.settings import preset_names
 from training import bench_runs, bench_t4
+from training.config_file import PRESETS
 from training.plan.architectures import architecture
 from training.plan.inputs import GIB, PlanInput
 from training.plan.memory import predict
@@ -63,6 +65,20 @@ def test_a_row_that_fails_is_a_row_and_not_the_end() -> None:
     assert "| MISS |" in bench_t4.as_markdown([row], "a GPU", {}, judged=False)
 
 
+def test_every_preset_for_a_t4_is_measured_as_it_stands() -> None:
+    assert {"t4-kogpt2", "t4-solar-10.7b", "t4-qwen3-8b", "kaggle-2xt4"} <= set(bench_t4.T4_PRESETS)
+    assert set(bench_t4.T4_PRESETS) == {name for name in preset_names(PRESETS) if not name.startswith(("cpu-", "tiny"))}
+
+
+def test_both_trainers_get_the_same_texts_none_of_them_cut() -> None:
+    texts = bench_runs.starter_texts()[:40]
+    words = bench_runs.tokenizer([text["prompt"] + text["completion"] for text in texts], 900)
+    lengths = [len(row.input_ids) for row in bench_runs.text_rows(texts, words)]
+    limit = sorted(lengths)[20]
+    kept = bench_runs.fitting(texts, words, limit)
+    assert kept == [text for text, length in zip(texts, lengths, strict=True) if length <= limit]
+
+
 @pytest.mark.parametrize("run", [*bench_t4.MEMORY_RUNS, bench_t4.LARGE, bench_t4.SPEED], ids=bench_t4.name_of)
 def test_the_settings_measured_are_those_that_were_planned(run: PlanInput, tmp_path: Path) -> None:
     planned = plan_input(bench_runs.config_of(run, tmp_path))
@@ -78,7 +94,10 @@ def test_the_dry_run_walks_every_row(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert bench_t4.main(["--dry-run", "--json", "--out", str(tmp_path)]) == 0
     result = json.loads(capsys.readouterr().out)
     assert not result["measured"]
-    assert len(result["rows"]) == len(bench_t4.MEMORY_RUNS) + 2
+    assert len(result["rows"]) == len(bench_t4.MEMORY_RUNS) + len(bench_t4.T4_PRESETS) + 2
+    assert [row["what"] for row in result["rows"] if row["what"].startswith("preset ")] == [
+        f"preset {name}" for name in bench_t4.T4_PRESETS
+    ]
     assert [row["value"] for row in result["rows"] if "error" in row["detail"] and row["bar"] == "runs"] == []
     large, speed = result["rows"][-2:]
     assert len(large["detail"]["losses"]) == 3

@@ -3,15 +3,18 @@
 import json
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 
 import pytest
 
+from training.config_file import PRESETS, parse_config
 from training.plan.architectures import TABLE
 from training.plan.inputs import PlanInput
 from training.plan.memory import predict
 from training.plan.propose import plan
-from training.plan.report import as_json, as_table
+from training.plan.report import as_json, as_settings, as_table, written
+from training.planning import plan_input
 
 BIG = PlanInput("upstage/SOLAR-10.7B-v1.0", target_modules=("all-linear",), micro_batch=4, gradient_checkpointing=False)
 
@@ -60,6 +63,23 @@ def test_the_proposed_run_fits_with_the_total_it_promises() -> None:
     found = plan(BIG)
     assert found.proposal is not None
     again = plan(replace(BIG, **found.proposal.change))
+    assert again.fits
+    assert again.total_gib == pytest.approx(found.proposal.total_gib)
+
+
+@pytest.mark.parametrize(
+    ("preset", "budget"), [("t4-42dot-1.3b", 4.0), ("t4-solar-10.7b", 8.0), ("t4-qwen3-8b", 7.0), ("cpu-smollm2", 1.4)]
+)
+def test_what_is_proposed_can_be_written_into_the_run_and_fits(preset: str, budget: float) -> None:
+    table = tomllib.loads((PRESETS / f"{preset}.toml").read_text("utf-8"))
+    found = plan(plan_input(parse_config(table, preset), budget))
+    assert found.proposal is not None
+    settings = as_settings(found.proposal.change)
+    assert written(found.proposal.change) == ", ".join(f"{key} = {json.dumps(settings[key])}" for key in settings)
+    for name, value in settings.items():
+        section, _, key = name.partition(".")
+        table.setdefault(section, {})[key] = value
+    again = plan(plan_input(parse_config(table, preset), budget))
     assert again.fits
     assert again.total_gib == pytest.approx(found.proposal.total_gib)
 
