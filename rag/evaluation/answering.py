@@ -219,7 +219,9 @@ def _in_batches(arm: Arm, askings: Sequence[Asking], retrievers: _Retrievers) ->
 
 def _ask(asking: Asking, retriever: ArmRetriever | None, generator: Generator) -> Answer:
     settings = asking.arm.settings
-    pipeline = PipelineSettings(settings.k, settings.split, settings.refuse, settings.max_new_tokens)
+    pipeline = PipelineSettings(
+        top_k=settings.k, split=settings.split, refuse=settings.refuse, max_new_tokens=settings.max_new_tokens
+    )
     return QAPipeline(retriever, generator, pipeline).ask(asking.item.question)
 
 
@@ -228,7 +230,8 @@ def _record(
 ) -> Record:
     found: Sequence[Ranking | None] = retriever.rankings if retriever else [None] * len(answer.parts)
     # A part below the threshold is refused without the generator being called.
-    said = iter(raw)
+    called = [place for place, part in enumerate(answer.parts) if part.refused_by != "threshold"]
+    said = dict(zip(called, raw, strict=True))
     threshold = retriever.base.manifest.calibration.refuse_below if retriever else None
     best = [nearest_cosine(part.hits) for part in answer.parts]
     sure = [ranking.confidence for ranking in found if ranking is not None and ranking.confidence is not None]
@@ -252,9 +255,9 @@ def _record(
                 "example_ids": [hit.group.id for hit in part.hits],
                 "ranking": None if ranking is None else list(ranking.group_ids),
                 "refused_by": part.refused_by,
-                "raw": None if part.refused_by == "threshold" else next(said),
+                "raw": said.get(place),
             }
-            for part, ranking in zip(answer.parts, found, strict=True)
+            for place, (part, ranking) in enumerate(zip(answer.parts, found, strict=True))
         ],
         "cost": cost,
     }

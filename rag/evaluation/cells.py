@@ -22,3 +22,15 @@ def share_cell(entry: Json | None) -> str:
 def _told(entry: Json, spec: str) -> str:
     shown = format(entry["value"], spec)
     return shown if entry["low"] is None else f"{shown} [{entry['low']:{spec}}, {entry['high']:{spec}}]"
+
+
+def p_cell(value: float | None) -> str:
+    """Returns a p-value."""
+    if value is None:
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def number_cell(value: float | None, digits: int) -> str:
+    """Returns a number without interval."""
+    return NOTHING if value is None else f"{value:,.{digits}f}"

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rag.evaluation.cells import share_cell, value_cell
+from rag.evaluation.cells import number_cell, p_cell, share_cell, value_cell
+from rag.evaluation.metric_encoders import PROXY_CHARS
 from rag.evaluation.scoring import METRICS
 from rag.evaluation.statistics import LEAST_CLUSTERS
 
@@ -45,7 +46,8 @@ def render_markdown(report: Json) -> str:
 def _heading(report: Json) -> str:
     encoder = report["metric_encoder"]
     warning = (
-        " **A proxy: not DACON's own encoder, so these cosines are not competition scores.**"
+        " **A proxy: not DACON's own encoder, so these cosines are not competition scores.** It reads the first "
+        f"{PROXY_CHARS} characters of a text."
         if encoder["proxy"]
         else " DACON's own encoder."
     )
@@ -96,7 +98,7 @@ def _differences(report: Json) -> str:
             entry["metric"],
             f"{entry['arm']} − {entry['against']}",
             value_cell(entry, signed=True),
-            _p(entry["p_holm"]),
+            p_cell(entry["p_holm"]),
         ]
         for entry in report["differences"]
         if entry["metric"] in _SHOWN_DIFFERENCES and report["against"] in (entry["arm"], entry["against"])
@@ -118,7 +120,7 @@ def _categories(report: Json) -> Iterable[str]:
                 entry["category"],
                 str(entry["questions"]),
                 value_cell(entry, signed=True),
-                _p(entry["p_holm"]),
+                p_cell(entry["p_holm"]),
             ]
             for entry in entries
         ]
@@ -182,10 +184,10 @@ def _cost(report: Json) -> str:
             str(entry["batch"]),
             f"{entry['seconds_median']:.2f}",
             f"{entry['seconds_p95']:.2f}",
-            _number(entry["first_text_median"]),
-            _number(entry["tokens_per_second"]),
+            number_cell(entry["first_text_median"], 2),
+            number_cell(entry["tokens_per_second"], 1),
             f"{entry['process_peak_mib']:,.0f}",
-            *([_whole(entry["cuda_peak_mib"])] if on_cuda else ()),
+            *([number_cell(entry["cuda_peak_mib"], 0)] if on_cuda else ()),
         ]
         for arm, entry in timings["arms"].items()
     ]
@@ -201,17 +203,3 @@ def _cost(report: Json) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [list(head), ["---"] * len(head), *map(list, rows)]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _whole(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"

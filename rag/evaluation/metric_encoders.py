@@ -101,7 +101,7 @@ def _proxy() -> MetricEncoder:
 def _of_model(spec: str, name: str) -> MetricEncoder:
     # One text at a time: padding beside a longer text would change the last bits.
     encoder = make_encoder(EncoderSettings(spec=spec, device="cpu", batch_size=1))
-    distiluse = "distiluse-base-multilingual-cased-v1" in name
+    distiluse = name == DISTILUSE or Path(name).name == DISTILUSE.rpartition("/")[2]  # taken by its name
     return MetricEncoder(encoder, name if distiluse else f"{name} (not DACON's)", proxy=not distiluse)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from data.catalog import message
 from index.charts import Estimate, histogram, intervals, lines, scatter
 from index.page_parts import document, table, tiles
-from rag.evaluation.cells import share_cell, value_cell
+from rag.evaluation.cells import number_cell, p_cell, share_cell, value_cell
 from rag.evaluation.scoring import METRICS
 from rag.evaluation.statistics import LEAST_CLUSTERS
 
@@ -27,6 +27,7 @@ def render_page(report: Json) -> str:
         _notes(report),
         _plots(_text("quality"), _quality(report)),
         _plots(_text("differences", against=report["against"]), _differences(report)),
+        _tested(report),
         _plots("", _categories(report)),
         _plots("", [*_coverage(report), *_similarity(report)]),
         _plots("", [*_lengths(report), *_latency(report)]),
@@ -54,7 +55,7 @@ def _tiles(report: Json) -> str:
         (_text("arms"), str(len(report["arms"])), ""),
         (_text("protocols"), str(len(report["protocols"])), ""),
         (_text("main"), report["main"], ""),
-        (_text("computed"), report["against"], ""),
+        (_text("against"), report["against"], ""),
     ]
     note = f"<p class='soft'>{escape(_text('left_out', count=left_out))}</p>" if left_out else ""
     return tiles(boxes) + note
@@ -102,6 +103,25 @@ def _differences(report: Json) -> list[str]:
         if found:
             plots.append(intervals(_protocol(protocol), found, zero=True))
     return plots
+
+
+def _tested(report: Json) -> str:
+    """The differences from the reference arm as a table, with their p-values."""
+    rows = [
+        [
+            _protocol(entry["protocol"]),
+            message(f"metric.{entry['metric']}"),
+            f"{entry['arm']} − {entry['against']}",
+            value_cell(entry, signed=True),
+            p_cell(entry["p_holm"]),
+        ]
+        for entry in report["differences"]
+        if report["against"] in (entry["arm"], entry["against"])
+    ]
+    if not rows:
+        return ""
+    head = (_text("protocol"), _text("metric"), _text("arm"), _text("difference"), _text("p_value"))
+    return f"<details><summary>{escape(_text('p_value'))}</summary>{table(head, rows, numbers=2)}</details>"
 
 
 def _categories(report: Json) -> list[str]:
@@ -191,7 +211,11 @@ def _means(report: Json) -> str:
 
 def _abstention(report: Json) -> str:
     rows = [
-        [arm, _protocol(protocol), share_cell(shares["refused_by_threshold"]), share_cell(shares["refused_by_model"])]
+        [
+            arm,
+            _protocol(protocol),
+            *(share_cell(shares[by]) for by in ("refused_by_threshold", "refused_by_model", "empty")),
+        ]
         for arm, entry in report["abstention"].items()
         for protocol, shares in entry["protocols"].items()
     ]
@@ -200,8 +224,8 @@ def _abstention(report: Json) -> str:
         for arm, entry in report["abstention"].items()
         for protocol, value in entry["auroc"].items()
     ]
-    head = (_text("arm"), _text("protocol"), _text("refused_threshold"), _text("refused_model"))
-    found = f"<h2>{escape(_text('abstention'))}</h2>{table(head, rows, numbers=2)}"
+    head = [_text(key) for key in ("arm", "protocol", "refused_threshold", "refused_model", "empty")]
+    found = f"<h2>{escape(_text('abstention'))}</h2>{table(head, rows, numbers=3)}"
     if told:
         names = (_text("arm"), _text("positives"), _text("negatives"), "AUROC")
         found += f"<p class='soft'>{escape(_text('pooled'))}</p>{table(names, told, numbers=1)}"
@@ -216,10 +240,10 @@ def _cost(report: Json) -> str:
             arm,
             f"{entry['seconds_median']:.2f}",
             f"{entry['seconds_p95']:.2f}",
-            _number(entry["first_text_median"], 2),
-            _number(entry["tokens_per_second"], 1),
-            _number(entry["process_peak_mib"], 0),
-            *([_number(entry["cuda_peak_mib"], 0)] if on_cuda else ()),
+            number_cell(entry["first_text_median"], 2),
+            number_cell(entry["tokens_per_second"], 1),
+            number_cell(entry["process_peak_mib"], 0),
+            *([number_cell(entry["cuda_peak_mib"], 0)] if on_cuda else ()),
         ]
         for arm, entry in arms.items()
     ]
@@ -248,7 +272,3 @@ def _cases(report: Json, side: str) -> str:
             f"{table((_text('arm'), message('metric.cosine'), ''), rows)}</details>"
         )
     return "".join(parts)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"

@@ -17,7 +17,7 @@ from rag.evaluation.answering import Asking
 from rag.evaluation.config import PROTOCOLS, StatisticsSettings
 from rag.evaluation.journal import Record
 from rag.evaluation.protocols import ANSWERABLE, UNANSWERABLE, AskedQuestion
-from rag.evaluation.scoring import METRICS, QUALITY, RETRIEVAL, DrawnScores, Scores, mean_scores
+from rag.evaluation.scoring import METRICS, QUALITY, DrawnScores, Scores, mean_scores
 from rag.evaluation.statistics import (
     Floats,
     Interval,
@@ -31,7 +31,18 @@ from rag.evaluation.statistics import (
 
 Json = dict[str, Any]
 
-COMPARED = (*QUALITY, *RETRIEVAL[:1], "mrr", "citation_recall", "support")
+COMPARED = (
+    *QUALITY,
+    "recall_1",
+    "mrr",
+    "ndcg_10",
+    "citation_recall",
+    "citation_precision",
+    "support",
+    "distinct_2",
+    "longest_repeat",
+    "characters",
+)
 """Metrics of which differences between arms are tested."""
 
 CURVE_POINTS = 200
@@ -86,7 +97,7 @@ class Results:
                             category: self._metrics(
                                 arm,
                                 self._asked(arm, protocol, category),
-                                (*QUALITY, *RETRIEVAL[:1]),
+                                (*QUALITY, "recall_1"),
                             )
                             for category in categories
                         },

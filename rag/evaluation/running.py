@@ -117,11 +117,6 @@ def _report(
 ) -> dict[str, Any]:
     results = Results(questions.questions, scores, config.statistics, config.against)
     cases = results.cases(config.main, config.report.cases)
-    draws = results.draws(askings, journal.answers)
-    shown = {line["question"] for side in cases.values() for line in side}
-    first: dict[tuple[str, str], str] = {}
-    for asking in askings:
-        first.setdefault((asking.item.id, asking.arm.settings.name), asking.key)
     return {
         "schema": SCHEMA,
         "name": config.name,
@@ -140,68 +135,89 @@ def _report(
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "files": questions.files,
         "notes": _notes(arms, questions, metric),
-        "bases": {
-            name: {
-                "groups": len(questions.bases[name]),
-                "questions": opened.base.manifest.questions,
-                "digest": opened.digest,
-                "refuse_below": opened.base.manifest.calibration.refuse_below,
-            }
-            for name, opened in bases.items()
-        },
+        "bases": _bases(questions, bases),
         "held_out_groups": questions.held_out,
-        "protocols": {
-            name: {
-                "available": questions.available[name],
-                "asked": sum(item.protocol == name for item in questions.questions),
-                "left_out": [leak.reason for leak in questions.leaks if leak.protocol == name],
-            }
-            for name in results.protocols
-        },
-        "arms": {
-            arm.settings.name: {
-                "generator": arm.generator.name,
-                "model": arm.model,
-                "device": arm.device,
-                "adapter": arm.adapter,
-                "digest": arm.digest,
-                "trained_groups": None if arm.trained is None else len(arm.trained),
-            }
-            for arm in arms
-        },
+        "protocols": _protocols(questions, results),
+        "arms": _arms(arms),
         "means": results.means(),
         "differences": results.differences(),
         "category_differences": results.category_differences(),
         "abstention": results.abstention(askings, journal.answers),
         "coverage": results.curves(askings, journal.answers),
         "cases": cases,
-        "questions": [
-            {
-                "id": item.id,
-                "protocol": item.protocol,
-                "question": item.question,
-                "category": item.category,
-                "targets": list(item.targets),
-                "cluster": item.cluster,
-                "scores": {
-                    arm: of_question[item.id] for arm, of_question in results.scores.items() if item.id in of_question
-                },
-                "draws": draws.get(item.id, {}),
-            }
-            | (
-                {
-                    "references": list(item.references),
-                    "answers": {
-                        arm: journal.answers[first[item.id, arm]]["shown"] for arm in scores if (item.id, arm) in first
-                    },
-                }
-                if item.id in shown
-                else {}
-            )
-            for item in questions.questions
-        ],
+        "questions": _questions(questions, results, cases, askings, journal),
         "timings": {"environment": environment(), "arms": timings(askings, journal.answers)},
     }
+
+
+def _bases(questions: QuestionSet, bases: dict[str, OpenBase]) -> dict[str, Any]:
+    return {
+        name: {
+            "groups": len(questions.bases[name]),
+            "questions": opened.base.manifest.questions,
+            "digest": opened.digest,
+            "refuse_below": opened.base.manifest.calibration.refuse_below,
+        }
+        for name, opened in bases.items()
+    }
+
+
+def _protocols(questions: QuestionSet, results: Results) -> dict[str, Any]:
+    return {
+        name: {
+            "available": questions.available[name],
+            "asked": sum(item.protocol == name for item in questions.questions),
+            "left_out": [leak.reason for leak in questions.leaks if leak.protocol == name],
+        }
+        for name in results.protocols
+    }
+
+
+def _arms(arms: list[Arm]) -> dict[str, Any]:
+    return {
+        arm.settings.name: {
+            "generator": arm.generator.name,
+            "model": arm.model,
+            "device": arm.device,
+            "adapter": arm.adapter,
+            "digest": arm.digest,
+            "trained_groups": None if arm.trained is None else len(arm.trained),
+        }
+        for arm in arms
+    }
+
+
+def _questions(
+    questions: QuestionSet,
+    results: Results,
+    cases: dict[str, list[dict[str, Any]]],
+    askings: list[Asking],
+    journal: AnswerJournal,
+) -> list[dict[str, Any]]:
+    """Every question with its scores; those shown as cases with references and each arm's first answer."""
+    draws = results.draws(askings, journal.answers)
+    shown = {line["question"] for side in cases.values() for line in side}
+    first: dict[str, dict[str, str]] = {}
+    for asking in askings:
+        first.setdefault(asking.item.id, {}).setdefault(asking.arm.settings.name, asking.key)
+    found = []
+    for item in questions.questions:
+        entry = {
+            "id": item.id,
+            "protocol": item.protocol,
+            "question": item.question,
+            "category": item.category,
+            "targets": list(item.targets),
+            "cluster": item.cluster,
+            "scores": {arm: of[item.id] for arm, of in results.scores.items() if item.id in of},
+            "draws": draws.get(item.id, {}),
+        }
+        if item.id in shown:
+            keys = first.get(item.id, {})
+            entry["references"] = list(item.references)
+            entry["answers"] = {arm: journal.answers[keys[arm]]["shown"] for arm in results.scores if arm in keys}
+        found.append(entry)
+    return found
 
 
 def environment() -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from data.text import on_one_line, printable
 
+_SPEED_OVER = 3600.0
+"""Seconds of progress that the time left is estimated from: a batch of answers can take minutes."""
+
 
 class Bar(Protocol):
     """Moves a bar: (done, total), and what is being done where that changes."""
@@ -23,7 +26,9 @@ def progress_bar(label: str) -> Iterator[Bar]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+    silent = not sys.stderr.isatty()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=silent, transient=True, speed_estimate_period=_SPEED_OVER) as bar:
         task = bar.add_task(label, total=None)
         shown = label
 
