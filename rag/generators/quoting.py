@@ -1,15 +1,17 @@
 """Decoding that can only quote: sentences of the examples, each with its marker, or the refusal.
 
 A small model copies with slips: it joins the head of one sentence to the tail of another. Here it does what it was
-taught to do, choosing which example answers, how far, or that none does; at every step only those tokens are allowed
-with which some quotation goes on, so that each sentence is a stored one by construction. Tokens that leave no choice
-are fed together with the next step.
+taught to do, saying how far an example answers, whether another has something to add, or that none does; at every step
+only those tokens are allowed with which some quotation goes on, so that each sentence is a stored one by construction.
+Tokens that leave no choice are fed together with the next step.
+
+Which example an answer begins with is the retriever's to say, wherever it stands: left to itself, the model begins with
+what stands first (`benchmarks/choosing.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import permutations
 from typing import Any
 
 from data.chat import row_ids
@@ -67,9 +69,9 @@ def quotations(
 ) -> Quotations:
     """Makes the tree of answers to one request, in the tokens that training would have taught.
 
-    An answer is the refusal, where the request may be refused; the first sentences of one example; or a whole example
-    and the first sentences of another. Examples ranked clearly below the best are not quoted, nor sentences beyond
-    `max_new_tokens`, unless not even one sentence fits.
+    An answer is the refusal, where the request may be refused; the first sentences of the example that ranks best; or
+    that whole example and the first sentences of another. Of two that rank alike, the one shown first counts. Examples
+    ranked clearly below the best are not quoted, nor sentences beyond `max_new_tokens`, unless not even one fits.
 
     Args:
         tokenizer: The model's.
@@ -77,16 +79,12 @@ def quotations(
         request: With at least one example.
         stop_ids: Tokens that end an answer.
     """
-    sentences = [
-        cited_sentences(hit.answer, marker)
-        for marker, hit in enumerate(request.examples, 1)
-        if hit.behind <= QUOTED_WITHIN
-    ]
-    texts = []
-    for own in sentences:
-        texts += [" ".join(own[:count]) for count in range(1, len(own) + 1)]
-    for first, second in permutations(sentences, 2):
-        texts += [" ".join((*first, *second[:count])) for count in range(1, len(second) + 1)]
+    near = [(marker, hit) for marker, hit in enumerate(request.examples, 1) if hit.behind <= QUOTED_WITHIN]
+    near.sort(key=lambda shown: shown[1].behind)  # stable
+    best, *others = [cited_sentences(hit.answer, marker) for marker, hit in near] or [[]]
+    texts = [" ".join(best[:count]) for count in range(1, len(best) + 1)]
+    for other in others:
+        texts += [" ".join((*best, *other[:count])) for count in range(1, len(other) + 1)]
 
     def tokens(text: str) -> list[int]:
         _, row = row_ids(tokenizer, request.messages, text)

@@ -23,15 +23,15 @@ QUESTIONS = ("벽지가 들떠요", "이음매가 보여요", "곰팡이 냄새"
 
 @pytest.fixture
 def hits(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
-    """Examples about equally near, so that each may be quoted."""
+    """Examples equally near, so that each may be quoted, and the first begins."""
     return tuple(replace(hit, score=0.9 - hit.rank / 100) for hit in hits)
 
 
 def allowed_texts(hits: tuple[Hit, ...]) -> set[str]:
-    """Every answer that may be given, written out."""
-    cited = [cited_sentences(hit.answer, number) for number, hit in enumerate(hits, 1)]
-    starts = {" ".join(own[:count]) for own in cited for count in range(1, len(own) + 1)}
-    pairs = {" ".join((*own, *other[:count])) for own in cited for other in cited for count in range(1, len(other) + 1)}
+    """Every answer that may be given where the first example is the nearest, written out."""
+    first, *others = [cited_sentences(hit.answer, number) for number, hit in enumerate(hits, 1)]
+    starts = {" ".join(first[:count]) for count in range(1, len(first) + 1)}
+    pairs = {" ".join((*first, *other[:count])) for other in others for count in range(1, len(other) + 1)}
     return {REFUSAL, *starts, *pairs}
 
 
@@ -133,6 +133,20 @@ def test_an_example_that_lies_further_off_is_shown_and_not_quoted(
         allowed = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id}))
         quoted = set(re.findall(r"\[\d\]", " ".join(tiny_tokenizer.decode(tokens) for tokens in every(allowed))))
         assert quoted == (markers or {"[1]", "[2]"})
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_answer_begins_with_the_nearest_example_wherever_it_stands(
+    tiny_tokenizer: Any, hits: tuple[Hit, ...], place: int
+) -> None:
+    shown = tuple(replace(hit, behind=0.0 if number == place else 0.3) for number, hit in enumerate(hits))
+    request = GenerationRequest.of("벽지", shown)
+    prompt = prompt_ids(tiny_tokenizer, request.messages)
+    allowed = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id}))
+    texts = {tiny_tokenizer.decode(tokens) for tokens in every(allowed)} - {REFUSAL}
+    markers = [re.findall(r"\[(\d)\]", text) for text in texts]
+    assert {found[0] for found in markers} == {str(place + 1)}
+    assert {marker for found in markers for marker in found} == {"1", "2", "3"}
 
 
 def test_no_answer_is_allowed_that_would_break_off(tiny_tokenizer: Any, hits: tuple[Hit, ...]) -> None:
