@@ -69,7 +69,7 @@ def prepare(
     """
     rendered = render(config, progress=progress)
     if rendered.rejected:
-        say(f"{rendered.rejected} rows of the data files are unusable and left out; `dobae data check` says which")
+        say(f"{rendered.rejected} rows of the data files are unusable and left out; `dobae data audit` says which")
     train = encode_rows(rendered.train, tokenizer, config.data.max_length)
     held_out = encode_rows(rendered.held_out, tokenizer, config.data.max_length)
     for name, rows in (("training", train), ("held-out", held_out)):

@@ -253,10 +253,7 @@ def movement(model: Any) -> float:
     sums = [
         parameter.detach().abs().sum(dtype=torch.float64) for parameter in model.parameters() if parameter.requires_grad
     ]
-    by_device: dict[torch.device, list[torch.Tensor]] = {}
-    for value in sums:
-        by_device.setdefault(value.device, []).append(value)
-    return sum(float(torch.stack(values).sum()) for values in by_device.values())
+    return float(sum(sums))  # one transfer from the device, not one a tensor
 
 
 def _disk_failed(error: Exception) -> bool:

@@ -5,6 +5,9 @@ from typing import Any
 Json = dict[str, Any]
 NOTHING = "–"
 
+REFUSALS = ("refused_by_threshold", "refused_by_model", "empty")
+"""Shares of a report's `abstention`, in the order they are told."""
+
 
 def value_cell(entry: Json | None, *, signed: bool = False) -> str:
     """Returns a value of a report; of one from 10 up one digit is enough."""

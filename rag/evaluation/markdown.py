@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rag.evaluation.cells import number_cell, p_cell, share_cell, value_cell
+from rag.evaluation.cells import REFUSALS, number_cell, p_cell, share_cell, value_cell
 from rag.evaluation.metric_encoders import PROXY_CHARS
 from rag.evaluation.scoring import METRICS
 from rag.evaluation.statistics import LEAST_CLUSTERS
@@ -154,7 +154,7 @@ def _at(entry: Json, coverage: float) -> Json:
 
 def _refused(report: Json) -> str:
     rows = [
-        [arm, protocol, *(share_cell(shares[by]) for by in ("refused_by_threshold", "refused_by_model", "empty"))]
+        [arm, protocol, *(share_cell(shares[by]) for by in REFUSALS)]
         for arm, entry in report["abstention"].items()
         for protocol, shares in entry["protocols"].items()
     ]

@@ -8,7 +8,7 @@ import numpy as np
 from data.catalog import message
 from index.charts import Estimate, histogram, intervals, lines, scatter
 from index.page_parts import document, table, tiles
-from rag.evaluation.cells import number_cell, p_cell, share_cell, value_cell
+from rag.evaluation.cells import REFUSALS, number_cell, p_cell, share_cell, value_cell
 from rag.evaluation.scoring import METRICS
 from rag.evaluation.statistics import LEAST_CLUSTERS
 
@@ -214,7 +214,7 @@ def _abstention(report: Json) -> str:
         [
             arm,
             _protocol(protocol),
-            *(share_cell(shares[by]) for by in ("refused_by_threshold", "refused_by_model", "empty")),
+            *(share_cell(shares[by]) for by in REFUSALS),
         ]
         for arm, entry in report["abstention"].items()
         for protocol, shares in entry["protocols"].items()
