@@ -7,7 +7,8 @@
 Only groups that the adapter's `training.json` names as held out are asked (all of them with --all, for another file).
 Each wording is asked of a knowledge base that does not hold it; the examples are the group itself and the retriever's
 own near misses, in the retriever's order but for the place of the right group, which is set. "as ranked" leaves it
-where the retriever has it; what it ranks first is told apart. "none" shows near misses only.
+where the retriever has it; what it ranks first is told apart. "none" shows near misses only. As in the pipeline, the
+model may refuse where the nearest stored question is further off than most rewordings are; with --refusable, always.
 
 Then the whole pipeline, which may refuse before the model is asked: "alone", one question; "joined", two in one
 message; "unanswered", one of a base without the groups asked.
@@ -23,7 +24,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from math import isinf
+from math import inf, isinf
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from common import environment, note, parser, read_file, table, write_json
 
 from data.errors import DobaeError, InputError
 from data.training_report import seen_groups
-from data.types import Hit, QAGroup
+from data.types import Hit, QAGroup, nearest_cosine
 from index.building import build_knowledge_base
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.knowledge_base import open_knowledge_base
@@ -69,12 +70,13 @@ class Outcome(NamedTuple):
 def arranged(asked: Asked, kind: str) -> tuple[Hit, ...]:
     """Three examples: the right group at its place among the nearest near misses, or near misses alone.
 
-    Those alone lie as far behind the best of themselves as they would if the base did not hold the right group.
+    Those alone have the distances that they would have if the base did not hold the right group.
     """
     misses = list(asked.near_misses)
     if kind == "none":
         best = min(hit.behind for hit in misses[:SHOWN])
-        return tuple(replace(hit, behind=hit.behind - best) for hit in misses[:SHOWN])
+        nearest = max(hit.score for hit in misses)
+        return tuple(replace(hit, behind=hit.behind - best, nearest=nearest) for hit in misses[:SHOWN])
     if kind == "as ranked":
         keep = {hit.group.id for hit in misses[: SHOWN - 1]} | {asked.group.id}
         return tuple(hit for hit in asked.hits if hit.group.id in keep)
@@ -88,10 +90,10 @@ def answers_from(sentences: Sequence[Sentence], marker: int) -> bool:
     return bool(sentences) and all(each.markers == (marker,) and each.supported for each in sentences)
 
 
-def answer(generator: Generator, asked: Asked, kind: str) -> Outcome:
-    """Asks one question with its examples arranged."""
+def answer(generator: Generator, asked: Asked, kind: str, unsure_below: float) -> Outcome:
+    """Asks one question with its examples arranged; below that cosine the model may refuse."""
     hits = arranged(asked, kind)
-    request = GenerationRequest.of(asked.question, hits)
+    request = GenerationRequest.of(asked.question, hits, refusable=nearest_cosine(hits) < unsure_below)
     text = "".join(generator.stream(request)).strip()
     refused = is_refusal(text)
     marker = next((number for number, hit in enumerate(hits, 1) if hit.group.id == asked.group.id), 0)
@@ -178,14 +180,27 @@ def held_out_ids(adapter: Path, groups: Sequence[QAGroup]) -> list[str]:
     return ids
 
 
+def unsure_cosine(groups: Sequence[QAGroup], encoder: Encoder) -> float:
+    """The cosine below which the pipeline over a base of these groups calls itself unsure."""
+    with tempfile.TemporaryDirectory(prefix="dobae-choosing-") as temp:
+        build_knowledge_base(Path(temp) / "kb", groups, encoder)
+        base = open_knowledge_base(Path(temp) / "kb", encoder)
+        with closing(base.store):
+            return base.manifest.calibration.unsure_below
+
+
 def measure(
-    generator: Generator, asked: Sequence[Asked], kinds: Sequence[str], progress: Callable[[Outcome], None]
+    generator: Generator,
+    asked: Sequence[Asked],
+    kinds: Sequence[str],
+    unsure_below: float,
+    progress: Callable[[Outcome], None],
 ) -> list[Outcome]:
     """Asks every question in every arrangement."""
     found = []
     for number, item in enumerate(asked):
         for kind in kinds:
-            found.append(answer(generator, item, kind))
+            found.append(answer(generator, item, kind, unsure_below))
             progress(found[-1])
         note(f"{number + 1}/{len(asked)} questions")
     return found
@@ -229,6 +244,7 @@ def main() -> None:
     options.add_argument("--adapter", type=Path, default=None, help="the shipped one by default")
     options.add_argument("--free", action="store_true", help="let the model use words of its own")
     options.add_argument("--all", action="store_true", help="ask all groups: the adapter never saw this file")
+    options.add_argument("--refusable", action="store_true", help="let the model refuse whatever is shown")
     options.add_argument("--questions", type=int, default=60, help="questions asked in each arrangement")
     options.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     options.add_argument("--no-pipeline", action="store_true", help='leave out "alone", "joined" and "unanswered"')
@@ -248,7 +264,8 @@ def main() -> None:
             note(f"  {outcome.kind} {outcome.group}: {outcome.text[:160]}")
 
     begin = perf_counter()
-    outcomes = measure(generator, asked, args.kinds, show)
+    unsure_below = inf if args.refusable else unsure_cosine(groups, encoder)
+    outcomes = measure(generator, asked, args.kinds, unsure_below, show)
     if not args.no_pipeline:
         chosen = [group for group in groups if group.id in set(ids) and len(group.questions) > 1]
         chosen = random.Random(args.seed).sample(chosen, min(args.questions, len(chosen)))

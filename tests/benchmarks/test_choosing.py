@@ -1,11 +1,15 @@
 """The right group is put where it is said to be, and only its own support counts."""
 
+from collections.abc import Iterator
+
 import choosing
 import pytest
 
-from data.types import Hit, QAGroup
+from data.prompts import REFUSAL
+from data.types import Hit, QAGroup, nearest_cosine
 from index.encoders.base import HashEncoder
 from rag.answer import Sentence
+from rag.generators.base import GenerationRequest
 from rag.generators.extractive import ExtractiveGenerator
 from training.near_misses import Asked
 
@@ -32,9 +36,27 @@ def test_examples_are_the_nearest_misses_with_the_right_group_in_its_place(kind:
 
 
 def test_without_the_right_group_the_best_near_miss_is_the_best() -> None:
-    hits = [Hit(group, "물음?", "답.", 0.9, rank, behind=2.0 * rank) for rank, group in enumerate(GROUPS, 1)]
-    shown = choosing.arranged(Asked(GROUPS[0], "물음?", tuple(hits)), "none")
+    hits = tuple(
+        Hit(group, "물음?", "답.", 1.0 - rank / 10, rank, behind=2.0 * rank, nearest=0.9)
+        for rank, group in enumerate(GROUPS, 1)
+    )
+    shown = choosing.arranged(Asked(GROUPS[0], "물음?", hits), "none")
     assert [hit.behind for hit in shown] == [0.0, 2.0, 4.0]
+    assert nearest_cosine(shown) == 0.8
+
+
+def test_the_model_may_refuse_only_where_nothing_stored_is_near() -> None:
+    class Refuser:
+        name = "refuser"
+
+        def stream(self, request: GenerationRequest) -> Iterator[str]:
+            yield REFUSAL if request.refusable else f"{request.examples[0].answer} [1]"
+
+    refused = {
+        limit: [choosing.answer(Refuser(), _asked(), kind, limit).refused for kind in ("first", "none")]
+        for limit in (0.8, 0.95)
+    }
+    assert refused == {0.8: [False, False], 0.95: [True, True]}
 
 
 def test_one_sentence_from_elsewhere_makes_an_answer_wrong() -> None:
