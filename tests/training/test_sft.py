@@ -1,5 +1,6 @@
 """Whole runs on a random Llama: they learn, resume to the digit, and stop when they cannot work."""
 
+import itertools
 import json
 import os
 import signal
@@ -329,3 +330,55 @@ def test_cpu_loss_is_trls(make_config: Any, packing: str, monkeypatch: pytest.Mo
     _go(make_config(optimisation={"batch_size": 2, "packing": packing}), max_steps=2)
     assert len(pairs) >= 5
     assert all(a == pytest.approx(b, rel=1e-5) for a, b in pairs)
+
+
+def test_packed_rows_do_not_see_one_another(make_config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from training.trainer import AdapterTrainer
+
+    pairs: list[tuple[int, float, float]] = []
+    ours = AdapterTrainer.compute_loss
+
+    def both(self: Any, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        loss = ours(self, model, inputs, return_outputs, num_items_in_batch)
+        if num_items_in_batch is not None:  # None when the held-out rows are asked
+            places = inputs["position_ids"][0]
+            starts = [*(places == 0).nonzero().flatten().tolist(), len(places)]
+            rows = [
+                {key: inputs[key][:, begin:end] for key in ("input_ids", "labels")}
+                for begin, end in itertools.pairwise(starts)
+            ]
+            with torch.no_grad():
+                apart = sum(float(ours(self, model, row, num_items_in_batch=1)) for row in rows)
+            pairs.append((len(rows), float(loss.detach()), apart / float(num_items_in_batch)))
+        return loss
+
+    monkeypatch.setattr(AdapterTrainer, "compute_loss", both)
+    _go(make_config(optimisation={"packing": "bfd"}), max_steps=2)
+    assert max(rows for rows, _, _ in pairs) > 1
+    assert all(packed == pytest.approx(apart, rel=1e-4) for _, packed, apart in pairs)
+
+
+def test_adapter_written_is_the_best_checkpoints_and_not_the_last(
+    make_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import load_file
+
+    from training.trainer import AdapterTrainer
+
+    config = make_config()
+    evaluate = AdapterTrainer.evaluate
+
+    def worsening(self: Any, *arguments: Any, **options: Any) -> dict[str, float]:
+        return evaluate(self, *arguments, **options) | {"eval_loss": float(self.state.global_step)}
+
+    monkeypatch.setattr(AdapterTrainer, "evaluate", worsening)
+    result = _go(config)
+    assert result.report["best_step"] == 5
+    written, best, last = (
+        load_file(folder / "adapter_model.safetensors")
+        for folder in (result.adapter, *(config.out / "checkpoints" / f"checkpoint-{step}" for step in (5, 12)))
+    )
+    assert all(tensor.equal(best[name].to(tensor.dtype)) for name, tensor in written.items())
+    assert any(not tensor.equal(last[name].to(tensor.dtype)) for name, tensor in written.items())
