@@ -19,6 +19,7 @@ from rag.evaluation.protocols import draw_questions
 from rag.evaluation.report import read_report, write_report
 from rag.evaluation.running import JOURNAL, Evaluation, evaluate
 from rag.pipeline import ANSWERING_VERSION
+from tests.tiny_model import save_tiny_llama
 
 from .conftest import make_groups
 
@@ -37,6 +38,28 @@ def test_two_runs_write_the_same_bytes_but_for_timings(config: EvaluationConfig,
     for name in ("one", "two"):
         write_report(run(config, tmp_path / name).report, tmp_path / name)
     assert without_timings(tmp_path / "one") == without_timings(tmp_path / "two")
+
+
+@pytest.mark.integration
+def test_a_model_too_answers_the_same_bytes_twice(
+    world: dict[str, Any], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    texts = [text for group in make_groups() for text in (*group.questions, *group.answers)]
+    model = save_tiny_llama(
+        tmp_path_factory.mktemp("models") / "tiny", texts, vocabulary=700, spread=0.1, pad="<|endoftext|>"
+    )
+    local = {"generator": str(model), "max_new_tokens": 12}
+    arms = [
+        {"name": "alone", "retrieval": "none", "batch": 4, **local},
+        {"name": "free", "wording": "free", "batch": 3, **local},
+        {"name": "quoting", "wording": "quoted", **local},
+    ]
+    config = parse_config(world | {"arms": arms}, "test")
+    for name in ("one", "two"):
+        write_report(run(config, tmp_path / name).report, tmp_path / name)
+    assert without_timings(tmp_path / "one") == without_timings(tmp_path / "two")
+    batches = [json.loads(line)["answers"] for line in (tmp_path / "one" / JOURNAL).read_text("utf-8").splitlines()]
+    assert len({record["text"] for batch in batches for record in batch}) > 9
 
 
 def test_a_second_run_computes_nothing(config: EvaluationConfig, tmp_path: Path) -> None:
