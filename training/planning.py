@@ -1,5 +1,6 @@
 """A run's settings in the terms of the memory planner: what it would take on one GPU below Ampere, a T4."""
 
+from data.errors import InputError
 from training.config import TrainConfig
 from training.plan.inputs import PlanInput
 
@@ -27,6 +28,11 @@ def plan_input(config: TrainConfig, budget_gib: float = T4_GIB, world_size: int 
     double = precision.quantization == "nf4" and precision.double_quant
     auto = "float32" if precision.device == "cpu" else "float16"
     weights = auto if precision.weights == "auto" else precision.weights
+    if precision.compute not in ("auto", weights):
+        raise InputError(
+            f'cannot plan: precision.compute is "{precision.compute}" and the weights are {weights}; memory is '
+            'predicted only for runs that compute in the format of their weights: set precision.compute to "auto"'
+        )
     return PlanInput(
         model=_DEFAULT_BASE if config.model.base == "smollm2" else config.model.base,
         quantisation="nf4-double" if double else precision.quantization,
