@@ -124,8 +124,9 @@ def _export(
             write_json(
                 temp / "dobae_export.json", {"merged_from": card, "dtype": dtype, "comparison": asdict(comparison)}
             )
-            if (adapter / "README.md").is_file():
-                shutil.copyfile(adapter / "README.md", temp / "README.md")
+            adapters_card = adapter / "README.md"
+            text = adapters_card.read_text(encoding="utf-8") if adapters_card.is_file() else ""
+            (temp / "README.md").write_text(merged_card(text, base_name, dtype, comparison), encoding="utf-8")
             temp.chmod(0o755)
             if out.exists():
                 out.rmdir()
@@ -133,6 +134,24 @@ def _export(
         finally:
             shutil.rmtree(temp, ignore_errors=True)
     return comparison
+
+
+def merged_card(adapters_card: str, base_name: str, dtype: Format, comparison: Comparison) -> str:
+    """Returns the model card of a merged model: what was merged, how it compared, and then the adapter's own words."""
+    body = adapters_card.split("\n---\n", 1)[-1].strip()
+    told = f"\nThe adapter's card says:\n\n{body}\n" if body else ""
+    return f"""---
+base_model: {base_name}
+library_name: transformers
+language: ko
+pipeline_tag: text-generation
+tags: [question-answering, retrieval-augmented-generation]
+---
+
+`{base_name}` and a LoRA adapter, merged in {dtype} by `dobae train export`. On {comparison.prompts} prompts the written
+model's logits differ from those of base and adapter by at most {comparison.max_logit_difference:.3g}, and
+{comparison.equal_tokens} of {comparison.greedy_tokens} tokens written greedily are the same.
+{told}"""
 
 
 def hub_token() -> str:

@@ -129,6 +129,7 @@ def model_card(config: TrainConfig, report: dict[str, Any]) -> str:
     files = "\n".join(f"- `{name}` (sha256 `{digest[:16]}…`)" for name, digest in report["files"].items())
     sources = "\n".join(f"- {entry['source']}: {entry['rows']} rows, {entry['licence']}" for entry in report["sources"])
     kinds = ", ".join(f"{kind.replace('_', '-')} {count}" for kind, count in rows["by_kind"].items())
+    before = f"- Goes on from the adapter in `{config.adapter.start_from}`.\n" if config.adapter.start_from else ""
     return f"""---
 base_model: {config.model.base}
 library_name: peft
@@ -146,7 +147,7 @@ the examples it is shown, puts `[n]` after each sentence, and refuses when no ex
 
 ## Training
 
-- {rows["rows"]} rows ({kinds}); {rows["tokens"]:,} tokens, of which {rows["label_tokens"]:,} with a loss;
+{before}- {rows["rows"]} rows ({kinds}); {rows["tokens"]:,} tokens, of which {rows["label_tokens"]:,} with a loss;
   {rows["truncated"]} truncated, {rows["dropped"]} dropped.
 - {len(splits["train"])} groups trained on, {len(splits["held_out"])} held out ({held["rows"]} rows).
 - {report["steps"]} steps; best held-out loss {"not measured" if best is None else f"{best:.4f}"} at step

@@ -34,6 +34,10 @@ def test_merged_model_says_the_same(make_config: Any, base: Path, tmp_path: Path
     assert {"model.safetensors", "config.json", "tokenizer.json", "README.md", "dobae_export.json"} <= {
         path.name for path in out.iterdir()
     }
+    card = (out / "README.md").read_text("utf-8")
+    assert card.startswith(f"---\nbase_model: {base}\nlibrary_name: transformers\n")
+    assert card.count("\n---\n") == 1
+    assert "A LoRA adapter for" in card
     with pytest.raises(InputError, match="there already"):
         export(adapter, base, str(base), out)
     with pytest.raises(AdapterMismatchError):
