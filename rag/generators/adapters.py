@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import AdapterMismatchError, InputError
-from data.prompts import PROMPT_VERSION
+from data.prompts import PROMPT_VERSION, prompt_digest
 from rag.model_store import canonical_name
 
 CARD = "dobae_adapter.json"
@@ -35,12 +35,14 @@ class AdapterCard:
         base_model: Name of the base model.
         base_vocab_size: Rows of the base model's embedding.
         prompt_version: `data.prompts.PROMPT_VERSION` at training time.
+        prompt_digest: `data.prompts.prompt_digest` at training time.
     """
 
     folder: Path
     base_model: str | None
     base_vocab_size: int | None
     prompt_version: str | None
+    prompt_digest: str | None
 
 
 def shipped_adapter(model_name: str) -> Path | None:
@@ -84,6 +86,7 @@ def read_card(folder: Path) -> AdapterCard:
         _text(card.get("base_model")) or _recognisable(_text(config.get("base_model_name_or_path"))),
         vocabulary if isinstance(vocabulary, int) else None,
         None if card.get("prompt_version") is None else str(card["prompt_version"]),
+        _text(card.get("prompt_digest")),
     )
 
 
@@ -101,6 +104,11 @@ def check_names(card: AdapterCard, model_name: str) -> None:
         raise AdapterMismatchError(
             f"the adapter in {card.folder} was trained with prompt version {card.prompt_version}; "
             f"this program renders version {PROMPT_VERSION}: train it again"
+        )
+    if card.prompt_digest is not None and card.prompt_digest != prompt_digest():
+        raise AdapterMismatchError(
+            f"the adapter in {card.folder} was trained with prompts of digest {card.prompt_digest}; "
+            f"this program's have {prompt_digest()}: train it again"
         )
 
 

@@ -137,6 +137,7 @@ def test_merging_the_adapter_leaves_the_logits_alone(tiny_folder: Path, make_ada
         ({"base_model": "Qwen/Qwen3-0.6B"}, {}, "was trained for Qwen/Qwen3-0.6B; .*tiny was loaded"),
         ({"base_model": "tiny", "base_vocab_size": 99}, {}, "vocabulary of 99; .*tiny has 320"),
         ({"base_model": "tiny", "prompt_version": "0"}, {}, "prompt version 0"),
+        ({"base_model": "tiny", "prompt_digest": "0" * 16}, {}, "prompts of digest 0000"),
         (None, {"base_model_name_or_path": "Qwen/Qwen3-0.6B"}, "was trained for Qwen/Qwen3-0.6B"),
     ],
 )
