@@ -7,12 +7,15 @@ every other one of each kind; what counts is the other half.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.errors import FileFormatError
 from data.tables import read_text
+from rag.evaluation.statistics import Floats, Interval, bootstrap_rates
 from rag.support import supports
 
 LABELS = Path(__file__).resolve().parent / "resources" / "support_labels.jsonl"
@@ -44,7 +47,7 @@ class Agreement:
     Attributes:
         on: Which sentences.
         sentences: How many.
-        accuracy: Share judged as labelled.
+        accuracy: Share judged as labelled; intervals are over the answers that the sentences are about.
         kappa: Cohen's kappa: 0 for agreement by chance, 1 for full agreement.
         precision: Share of those judged supported that are.
         recall: Share of the supported that are judged so.
@@ -53,15 +56,16 @@ class Agreement:
 
     on: str
     sentences: int
-    accuracy: float
-    kappa: float
-    precision: float
-    recall: float
+    accuracy: Interval
+    kappa: Interval
+    precision: Interval
+    recall: Interval
     by_kind: dict[str, tuple[int, int]]
 
     def to_json(self) -> dict[str, Any]:
         """Returns the agreement as JSON values."""
-        return asdict(self)
+        rates = {name: getattr(self, name)._asdict() for name in ("accuracy", "kappa", "precision", "recall")}
+        return {"on": self.on, "sentences": self.sentences, **rates, "by_kind": self.by_kind}
 
     def line(self) -> str:
         """Returns the agreement as one line."""
@@ -102,22 +106,31 @@ def measure_judge(labels: Sequence[Label]) -> list[Agreement]:
 
 def _agreement(name: str, labels: Sequence[Label]) -> Agreement:
     judged = [supports(label.sentence, [label.source]) for label in labels]
-    right = [verdict == label.supported for verdict, label in zip(judged, labels, strict=True)]
-    total = len(labels)
-    accuracy = sum(right) / total
-    said, true = sum(judged) / total, sum(label.supported for label in labels) / total
-    by_chance = said * true + (1 - said) * (1 - true)
-    both = sum(verdict and label.supported for verdict, label in zip(judged, labels, strict=True))
+    cells = [
+        (verdict and label.supported, verdict and not label.supported, label.supported and not verdict)
+        for verdict, label in zip(judged, labels, strict=True)
+    ]
+    counts = np.array([(*cell, not any(cell)) for cell in cells], dtype=np.float64)  # (labels, 4)
+    accuracy, kappa, precision, recall = bootstrap_rates(counts, _rates, clusters=[label.source for label in labels])
     by_kind: dict[str, tuple[int, int]] = {}
-    for label, agrees in zip(labels, right, strict=True):
+    for verdict, label in zip(judged, labels, strict=True):
         done, of = by_kind.get(label.kind, (0, 0))
-        by_kind[label.kind] = (done + agrees, of + 1)
-    return Agreement(
-        name,
-        total,
-        round(accuracy, 4),
-        round((accuracy - by_chance) / (1 - by_chance), 4) if by_chance < 1 else 1.0,
-        round(both / sum(judged), 4) if any(judged) else 0.0,
-        round(both / sum(label.supported for label in labels), 4) if true else 0.0,
-        by_kind,
+        by_kind[label.kind] = (done + (verdict == label.supported), of + 1)
+    return Agreement(name, len(labels), accuracy, kappa, precision, recall, by_kind)
+
+
+def _rates(counts: Floats) -> Floats:
+    """Accuracy, kappa, precision and recall, shape `(m, 4)`, of rightly and wrongly supported, missed, and left."""
+    right, invented, missed, left = counts.T
+    total, said, true = counts.sum(axis=1), right + invented, right + missed
+    accuracy = (right + left) / total
+    by_chance = (said * true + (total - said) * (total - true)) / total**2
+    return np.stack(
+        [
+            accuracy,
+            np.where(by_chance < 1, (accuracy - by_chance) / np.where(by_chance < 1, 1 - by_chance, 1), 1.0),
+            right / np.maximum(said, 1),
+            right / np.maximum(true, 1),
+        ],
+        axis=1,
     )

@@ -3,7 +3,7 @@
 Questions of one group succeed and fail together, so whole groups are drawn and flipped.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -55,6 +55,31 @@ def bootstrap_mean(
     means = (drawn @ sums) / (drawn @ counts)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(values.mean()), float(low), float(high))
+
+
+def bootstrap_rates(
+    counts: Floats,
+    rates: Callable[[Floats], Floats],
+    *,
+    clusters: Sequence[Hashable],
+    samples: int = 2_000,
+    seed: int = 0,
+) -> list[Interval]:
+    """Percentile intervals of what is worked out from summed counts, such as a precision.
+
+    Args:
+        counts: Counts of each item; shape `(n, cells)`.
+        rates: From sums of shape `(m, cells)` to values of shape `(m, rates)`.
+        clusters: Group of each item, as for `bootstrap_mean`.
+        samples: Bootstrap samples.
+        seed: Seed of the draws.
+    """
+    of_item = _one_hot(_numbered(clusters))
+    drawn = _drawn(of_item.shape[1], samples, seed)
+    ends = np.quantile(rates(drawn @ (of_item.T @ counts)), [0.025, 0.975], axis=0)  # (2, rates)
+    values = rates(counts.sum(axis=0, keepdims=True))[0]
+    found = [Interval(float(value), float(low), float(high)) for value, low, high in zip(values, *ends, strict=True)]
+    return [interval.told_of(clusters) for interval in found]
 
 
 def permutation_p(

@@ -159,3 +159,15 @@ def test_fewer_than_five_groups_have_no_interval() -> None:
     assert interval.told_of(["a", "b", "c", "d", "d"]) == (0.5, None, None)
     assert interval.told_of(range(9), range(4)) == (0.5, None, None)
     assert f"{interval.told_of(range(4)):.2f}" == "0.50 [fewer than 5 groups]"
+
+
+def test_a_rate_that_is_a_mean_has_the_interval_of_the_mean() -> None:
+    rng = np.random.default_rng(5)
+    hits, clusters = (rng.random(60) < 0.4).astype(float), [n // 3 for n in range(60)]
+    counts = np.stack([hits, 1 - hits], axis=1)
+    (found,) = statistics.bootstrap_rates(
+        counts, lambda sums: sums[:, :1] / sums.sum(axis=1)[:, None], clusters=clusters
+    )
+    assert found == pytest.approx(statistics.bootstrap_mean(hits, clusters=clusters))
+    (few,) = statistics.bootstrap_rates(counts[:6], lambda sums: sums[:, :1], clusters=clusters[:6])
+    assert (few.low, few.high) == (None, None)
