@@ -96,6 +96,6 @@ def test_presets_are_listed_with_whole_sentences() -> None:
     lines = _run("presets").output.splitlines()
     assert [line.split()[0] for line in lines] == preset_names(PRESETS)
     assert all(len(line.split()) > 4 for line in lines)
-    shipped = next(line for line in lines if line.startswith("cpu-smollm2-more "))
-    assert "fewer refusals: an hour on one core that computes in bfloat16, resumable" in shipped
+    shipped = next(line for line in lines if line.startswith("cpu-smollm2 "))
+    assert "ships, on CPU cores and the starter knowledge base: an hour on two cores" in shipped
     assert json.loads(_run("presets", "--json").output) == preset_names(PRESETS)
