@@ -37,7 +37,7 @@ from data.training_report import seen_groups
 from data.types import Hit, QAGroup, nearest_cosine
 from index.building import build_knowledge_base
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
-from index.knowledge_base import open_knowledge_base
+from index.knowledge_base import KnowledgeBase, open_knowledge_base
 from index.retriever import Retriever
 from rag.answer import Answer, Sentence
 from rag.evaluation.statistics import Interval, bootstrap_mean
@@ -149,16 +149,29 @@ def pipeline_over(
     searched: Sequence[QAGroup], generator: Generator, encoder: Encoder
 ) -> Iterator[Callable[..., Answer]]:
     """Builds a base for the block; gives a function that asks it a question, split into its parts or whole."""
+    with base_over(searched, encoder) as base:
+        retriever = Retriever(base)
+
+        def ask(question: str, *, split: bool) -> Answer:
+            return QAPipeline(retriever, generator, PipelineSettings(top_k=SHOWN, split=split)).ask(question)
+
+        yield ask
+
+
+@contextmanager
+def base_over(searched: Sequence[QAGroup], encoder: Encoder) -> Iterator[KnowledgeBase]:
+    """Builds a base for the block."""
     with tempfile.TemporaryDirectory(prefix="dobae-choosing-") as temp:
         build_knowledge_base(Path(temp) / "kb", searched, encoder)
         base = open_knowledge_base(Path(temp) / "kb", encoder)
         with closing(base.store):
-            retriever = Retriever(base)
+            yield base
 
-            def ask(question: str, *, split: bool) -> Answer:
-                return QAPipeline(retriever, generator, PipelineSettings(top_k=SHOWN, split=split)).ask(question)
 
-            yield ask
+def unsure_cosine(groups: Sequence[QAGroup], encoder: Encoder) -> float:
+    """The cosine below which the pipeline over a base of these groups calls itself unsure."""
+    with base_over(groups, encoder) as base:
+        return base.manifest.calibration.unsure_below
 
 
 def _ended(question: str) -> str:
@@ -178,15 +191,6 @@ def held_out_ids(adapter: Path, groups: Sequence[QAGroup]) -> list[str]:
     if not ids:
         raise InputError(f"{adapter} held out none of this file's groups; give --all to ask all of them")
     return ids
-
-
-def unsure_cosine(groups: Sequence[QAGroup], encoder: Encoder) -> float:
-    """The cosine below which the pipeline over a base of these groups calls itself unsure."""
-    with tempfile.TemporaryDirectory(prefix="dobae-choosing-") as temp:
-        build_knowledge_base(Path(temp) / "kb", groups, encoder)
-        base = open_knowledge_base(Path(temp) / "kb", encoder)
-        with closing(base.store):
-            return base.manifest.calibration.unsure_below
 
 
 def measure(

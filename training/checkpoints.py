@@ -18,11 +18,13 @@ class Cost(NamedTuple):
         tokens: Tokens trained on, padding left out.
         seconds: Seconds spent in steps.
         cpu_seconds: CPU seconds spent in steps, of all threads.
+        peak_bytes: The most memory that any of them held.
     """
 
     tokens: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    peak_bytes: int = 0
 
 
 def write_cost(checkpoint: Path, cost: Cost) -> None:

@@ -138,7 +138,8 @@ def _export(
 
 def merged_card(adapters_card: str, base_name: str, dtype: Format, comparison: Comparison) -> str:
     """Returns the model card of a merged model: what was merged, how it compared, and then the adapter's own words."""
-    body = adapters_card.split("\n---\n", 1)[-1].strip()
+    front, _, rest = adapters_card.partition("\n---\n")
+    body = (rest if front.startswith("---\n") else adapters_card).strip()
     told = f"\nThe adapter's card says:\n\n{body}\n" if body else ""
     return f"""---
 base_model: {base_name}

@@ -5,6 +5,7 @@ where it computes in that itself, else float32.
 """
 
 import os
+import resource
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,15 @@ class Hardware:
     def cuda(self) -> bool:
         """Says whether a GPU is used."""
         return self.device != "cpu"
+
+
+def peak_memory(*, cuda: bool) -> int:
+    """Returns the most bytes that this process has held, of the GPU or of the machine."""
+    if cuda:
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @contextmanager

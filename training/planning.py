@@ -30,7 +30,7 @@ def plan_input(config: TrainConfig, budget_gib: float = T4_GIB, world_size: int 
     weights = auto if precision.weights == "auto" else precision.weights
     if precision.compute not in ("auto", weights):
         raise InputError(
-            f'cannot plan: precision.compute is "{precision.compute}" and the weights are {weights}; memory is '
+            f'cannot plan: precision.compute is "{precision.compute}" and the weights would be {weights}; memory is '
             'predicted only for runs that compute in the format of their weights: set precision.compute to "auto"'
         )
     return PlanInput(

@@ -141,9 +141,9 @@ tags: [lora, question-answering, retrieval-augmented-generation]
 # {config.name}
 
 A LoRA adapter for `{config.model.base}` that answers Korean questions about wallpaper and finishing-work defects from
-the examples it is shown, puts `[n]` after each sentence, and refuses when no example fits. Trained by `dobae train
-{config.name}`; prompts of version {report["prompt_version"]} (digest `{report["prompt_digest"]}`), the only ones that
-`dobae ask --adapter` puts to it.
+the examples it is shown, puts `[n]` after each sentence, and is taught to refuse where no example fits. Trained by
+`dobae train {config.name}`; prompts of version {report["prompt_version"]} (digest `{report["prompt_digest"]}`), the
+only ones that `dobae ask --adapter` puts to it.
 
 ## Training
 

@@ -4,7 +4,6 @@ What a run's folder holds, and when a run goes on from it: `training.run_folder`
 """
 
 import os
-import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +86,14 @@ def _run(
 ) -> TrainResult:
     import torch
 
-    from training.models import choose_hardware, load_base, load_tokenizer, with_adapter, without_gqa_below_ampere
+    from training.models import (
+        choose_hardware,
+        load_base,
+        load_tokenizer,
+        peak_memory,
+        with_adapter,
+        without_gqa_below_ampere,
+    )
 
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     torch.set_num_threads(config.precision.threads or max(1, usable_cores() // processes))
@@ -129,7 +135,7 @@ def _run(
         trained=trained,
         unmoved=zero,
         adapters=count,
-        peak_bytes=_peak_memory(hardware.cuda),
+        peak_bytes=max(trainer.cost.peak_bytes, peak_memory(cuda=hardware.cuda)),
         base=base,
     )
     folder = out / ADAPTER
@@ -280,11 +286,3 @@ def _check_reporter(config: TrainConfig) -> None:
         raise InputError(
             f'logging.report_to is "{name}", which is not installed: pip install {name}, or set it to "none"'
         )
-
-
-def _peak_memory(cuda: bool) -> int:
-    if cuda:
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -20,7 +20,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from training.checkpoints import COMPLETE, Cost, last_checkpoint, write_cost
 from training.errors import TrainingError
-from training.models import trainable_to_float32
+from training.models import peak_memory, trainable_to_float32
 from training.tokens import IGNORED
 
 _BACKBONE_INPUTS = {"input_ids", "attention_mask", "position_ids"}
@@ -143,6 +143,8 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]
         try:
             super()._save_checkpoint(model, trial)
             if self.is_world_process_zero():
+                peak = peak_memory(cuda=self.args.device.type == "cuda")
+                self.cost = self.cost._replace(peak_bytes=max(self.cost.peak_bytes, peak))
                 write_cost(folder, self.cost)
                 (folder / COMPLETE).touch()
         except Exception as error:

@@ -42,12 +42,12 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How the judge and the labels agree on some sentences.
+    """How the judge and the labels agree on some sentences; intervals are over the answers these are about.
 
     Attributes:
         on: Which sentences.
         sentences: How many.
-        accuracy: Share judged as labelled; intervals are over the answers that the sentences are about.
+        accuracy: Share judged as labelled.
         kappa: Cohen's kappa: 0 for agreement by chance, 1 for full agreement.
         precision: Share of those judged supported that are.
         recall: Share of the supported that are judged so.
@@ -120,10 +120,10 @@ def _agreement(name: str, labels: Sequence[Label]) -> Agreement:
 
 
 def _rates(counts: Floats) -> Floats:
-    """Accuracy, kappa, precision and recall, shape `(m, 4)`, of rightly and wrongly supported, missed, and left."""
-    right, invented, missed, left = counts.T
+    """Accuracy, kappa, precision and recall, shape `(m, 4)`, of counts of supported, invented, missed and rejected."""
+    right, invented, missed, rejected = counts.T
     total, said, true = counts.sum(axis=1), right + invented, right + missed
-    accuracy = (right + left) / total
+    accuracy = (right + rejected) / total
     by_chance = (said * true + (total - said) * (total - true)) / total**2
     return np.stack(
         [

@@ -35,12 +35,17 @@ def test_examples_are_the_nearest_misses_with_the_right_group_in_its_place(kind:
     assert [hit.group.id for hit in choosing.arranged(_asked(), kind)] == shown
 
 
-def test_without_the_right_group_the_best_near_miss_is_the_best() -> None:
+def _descending() -> Asked:
+    """The right group first, at a cosine of 0.9, the others each 0.1 further off."""
     hits = tuple(
         Hit(group, "물음?", "답.", 1.0 - rank / 10, rank, behind=2.0 * rank, nearest=0.9)
         for rank, group in enumerate(GROUPS, 1)
     )
-    shown = choosing.arranged(Asked(GROUPS[0], "물음?", hits), "none")
+    return Asked(GROUPS[0], "물음?", hits)
+
+
+def test_without_the_right_group_the_best_near_miss_is_the_best() -> None:
+    shown = choosing.arranged(_descending(), "none")
     assert [hit.behind for hit in shown] == [0.0, 2.0, 4.0]
     assert nearest_cosine(shown) == 0.8
 
@@ -53,10 +58,16 @@ def test_the_model_may_refuse_only_where_nothing_stored_is_near() -> None:
             yield REFUSAL if request.refusable else f"{request.examples[0].answer} [1]"
 
     refused = {
-        limit: [choosing.answer(Refuser(), _asked(), kind, limit).refused for kind in ("first", "none")]
-        for limit in (0.8, 0.95)
+        limit: [choosing.answer(Refuser(), _descending(), kind, limit).refused for kind in ("first", "none")]
+        for limit in (0.75, 0.85, 0.95)
     }
-    assert refused == {0.8: [False, False], 0.95: [True, True]}
+    assert refused == {0.75: [False, False], 0.85: [False, True], 0.95: [True, True]}
+
+
+def test_the_limit_is_that_of_a_base_of_the_groups(starter_groups: tuple[QAGroup, ...]) -> None:
+    limit = choosing.unsure_cosine(starter_groups[:40], HashEncoder())
+    with choosing.base_over(starter_groups[:40], HashEncoder()) as base:
+        assert limit == base.manifest.calibration.unsure_below >= base.manifest.calibration.refuse_below
 
 
 def test_one_sentence_from_elsewhere_makes_an_answer_wrong() -> None:

@@ -57,7 +57,7 @@ def test_a_run_on_the_cpu_is_planned_in_the_larger_format(make_config: Any) -> N
 
 def test_a_run_that_computes_in_another_format_than_its_weights_is_not_planned(make_config: Any) -> None:
     assert plan_input(make_config(precision={"compute": "float32"})).compute_dtype == "float32"
-    with pytest.raises(InputError, match=r'compute is "float16" and the weights are float32; .* set .* "auto"'):
+    with pytest.raises(InputError, match=r'compute is "float16" and the weights would be float32; .* set .* "auto"'):
         plan_input(make_config(precision={"device": "cuda", "compute": "float16"}))
 
 
