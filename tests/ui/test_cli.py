@@ -301,6 +301,8 @@ def test_ctrl_c_is_one_line_and_leaves_nothing_behind(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        # A shell's background jobs ignore the signal, and so would all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and not any(tmp_path.iterdir()):
         time.sleep(0.01)  # the first file appears when the build has begun
