@@ -128,7 +128,7 @@ def _rates(counts: Floats) -> Floats:
     return np.stack(
         [
             accuracy,
-            np.where(by_chance < 1, (accuracy - by_chance) / np.where(by_chance < 1, 1 - by_chance, 1), 1.0),
+            np.divide(accuracy - by_chance, 1 - by_chance, out=np.ones_like(accuracy), where=by_chance < 1),
             right / np.maximum(said, 1),
             right / np.maximum(true, 1),
         ],
