@@ -5,11 +5,11 @@ shuffle. A question in the held-out part therefore has no near-duplicate in the 
 """
 
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from data.errors import InputError
+from data.ties import ties
 from data.trigrams import NearTexts, trigrams
 from data.types import QAGroup
 
@@ -48,17 +48,17 @@ def split_groups(
     """
     if not 0 < held_out < 1:
         raise InputError(f"held_out is {held_out}; it must lie between 0 and 1, for example 0.15")
-    ties = _ties(groups, [*near_duplicates(groups), *links])
-    random.Random(seed).shuffle(ties)  # noqa: S311 - a reproducible shuffle, not a secret
+    tied = ties([group.id for group in groups], [*near_duplicates(groups), *links])
+    random.Random(seed).shuffle(tied)  # noqa: S311 - a reproducible shuffle, not a secret
     wanted = max(1, round(held_out * len(groups)))
     chosen: set[str] = set()
-    for tie in ties:
+    for tie in tied:
         if len(chosen) + len(tie) <= wanted:
             chosen.update(tie)
     train = tuple(group for group in groups if group.id not in chosen)
     rest = tuple(group for group in groups if group.id in chosen)
     if not train or not rest:
-        raise InputError(f"{len(groups)} groups in {len(ties)} ties cannot be split at {held_out}; add groups")
+        raise InputError(f"{len(groups)} groups in {len(tied)} ties cannot be split at {held_out}; add groups")
     return Split(train, rest)
 
 
@@ -80,20 +80,3 @@ def near_duplicates(groups: Sequence[QAGroup], threshold: float = NEAR_DUPLICATE
             pairs[texts[other][0], owner] = None
         known.add(number)
     return list(pairs)
-
-
-def _ties(groups: Sequence[QAGroup], links: Iterable[tuple[str, str]]) -> list[list[str]]:
-    parent = {group.id: group.id for group in groups}
-
-    def root(node: str) -> str:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for first, second in links:
-        parent[root(second)] = root(first)
-    members: dict[str, list[str]] = defaultdict(list)
-    for group in groups:
-        members[root(group.id)].append(group.id)
-    return list(members.values())

@@ -139,7 +139,7 @@ def _key(arm: Arm, item: AskedQuestion, base: OpenBase, seed: str) -> str:
         arm.digest,
         "" if retrieval == "none" else base.digest,
         item.question,
-        "\x1e".join(item.targets) if retrieval == "oracle" else "",
+        "\x1e".join(("each part its own", *item.targets)) if retrieval == "oracle" else "",
         "" if retrieval == "none" else "\x1e".join(item.removed),
         seed,
     )

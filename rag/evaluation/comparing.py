@@ -14,7 +14,7 @@ from data.errors import InputError
 from data.settings import hint
 from rag.evaluation.config import PROTOCOLS
 from rag.evaluation.scoring import METRICS
-from rag.evaluation.statistics import Interval, bootstrap_mean, holm, permutation_p
+from rag.evaluation.statistics import Interval, bootstrap_mean, clusters_of, holm, permutation_p
 
 _RULE = re.compile(
     r"\s*(?P<arm>[\w+-]+)\.(?:(?P<protocol>\w+)\.)?(?P<metric>\w+)\s+(?P<way>drops|rises)\s+(?P<by>\d*\.?\d+)\s*"
@@ -165,7 +165,7 @@ def measure_change(
     """Measures one change, paired by question; None where no question has the score in both reports."""
     old = {item["id"]: item for item in before["questions"]}
     pairs = [
-        (old[item["id"]]["scores"][arm][metric], item["scores"][arm][metric], item["cluster"])
+        (old[item["id"]]["scores"][arm][metric], item["scores"][arm][metric], item["targets"])
         for item in after["questions"]
         if protocol in ("", item["protocol"])
         and metric in item["scores"].get(arm, {})
@@ -175,7 +175,7 @@ def measure_change(
         return None
     firsts = np.array([pair[0] for pair in pairs])
     seconds = np.array([pair[1] for pair in pairs])
-    clusters = [pair[2] for pair in pairs]
+    clusters = clusters_of([pair[2] for pair in pairs])
     difference = bootstrap_mean(seconds - firsts, clusters=clusters).told_of(clusters)
     p = None if difference.low is None else permutation_p(seconds - firsts, clusters=clusters)
     return Change(arm, protocol, metric, float(firsts.mean()), float(seconds.mean()), difference, p, len(pairs))

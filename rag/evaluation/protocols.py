@@ -64,11 +64,6 @@ class AskedQuestion:
     removed: tuple[str, ...] = ()
 
     @property
-    def cluster(self) -> str:
-        """Returns what the statistics draw together: questions of the same groups."""
-        return "+".join(sorted(self.targets)) or self.id
-
-    @property
     def in_base(self) -> bool:
         """Whether the groups that answer it are in its base."""
         return bool(self.targets) and self.base == FULL and not self.removed

@@ -24,6 +24,7 @@ from rag.evaluation.statistics import (
     bootstrap_auroc,
     bootstrap_mean,
     bootstrap_quality_at,
+    clusters_of,
     coverage_curve,
     holm,
     permutation_p,
@@ -295,10 +296,10 @@ class Results:
             p = round(permutation_p(values, clusters=clusters, flips=flips, seed=seed), 6)
         return {"arm": arm, "against": other, "questions": len(both), **_interval(interval), "p": p}
 
-    def _clusters(self, asked: Sequence[str]) -> list[str]:
-        return [self._by_id[name].cluster for name in asked]
+    def _clusters(self, asked: Sequence[str]) -> list[int]:
+        return clusters_of([self._by_id[name].targets for name in asked])
 
-    def _bootstrap(self, values: Floats, clusters: Sequence[str]) -> Interval:
+    def _bootstrap(self, values: Floats, clusters: Sequence[int]) -> Interval:
         drawn = bootstrap_mean(values, clusters=clusters, samples=self._settings.bootstrap, seed=self._settings.seed)
         return drawn.told_of(clusters)
 
@@ -344,8 +345,8 @@ def _confidence(record: Record) -> float:
     return -1.0 if record["abstained"] else float(record["confidence"])
 
 
-def _clusters(lines: Sequence[_Line]) -> list[str]:
-    return [line.item.cluster for line in lines]
+def _clusters(lines: Sequence[_Line]) -> list[int]:
+    return clusters_of([line.item.targets for line in lines])
 
 
 def _interval(interval: Interval) -> Json:

@@ -75,7 +75,7 @@ class ArmRetriever(Retriever):
         """Forgets the last question.
 
         Args:
-            targets: Groups that answer the next one, for the oracle.
+            targets: Groups that answer the next one, in the order of its parts, for the oracle.
             removed: Groups that are searched as if they had never been in the base.
             seed: Seed of what is drawn for it.
         """
@@ -87,15 +87,29 @@ class ArmRetriever(Retriever):
 
     def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
         """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""
+        return self._searched_for(question, vector, top_k, self._targets)
+
+    def hits_of_vectors(self, questions: Sequence[str], vectors: Vectors, top_k: int | None = None) -> list[list[Hit]]:
+        """Searches with several vectors made earlier by `encode`, one a part of the question; one hit list a part.
+
+        A part's own target is known where there are as many parts as targets; elsewhere an oracle shows every part all.
+        """
+        by_part = len(questions) == len(self._targets)
+        return [
+            self._searched_for(text, vector, top_k, self._targets[part : part + 1] if by_part else self._targets)
+            for part, (text, vector) in enumerate(zip(questions, vectors, strict=True))
+        ]
+
+    def _searched_for(self, question: str, vector: Vectors, top_k: int | None, targets: tuple[str, ...]) -> list[Hit]:
         if self._arm.retrieval == "random":
             others = [number for name, number in self._numbers.items() if name not in self._removed]
             ranked = self._hits_of_groups(self._chance.sample(others, min(self._depth, len(others))), vector)
         else:
             ranked = self._hits(self._searched, question, vector, self._depth)
         if self._arm.retrieval == "oracle":
-            right = self._hits_of_groups([self._numbers[name] for name in self._targets], vector)
+            right = self._hits_of_groups([self._numbers[name] for name in targets], vector)
             right.sort(key=lambda hit: -hit.score)
-            ranked = [*right, *(hit for hit in ranked if hit.group.id not in self._targets)][: self._depth]
+            ranked = [*right, *(hit for hit in ranked if hit.group.id not in targets)][: self._depth]
         best = ranked[:DEPTH]
         chosen = fitting_hits(tuple(ranked[: top_k or self._arm.k]))
         self.rankings.append(
@@ -106,10 +120,6 @@ class ArmRetriever(Retriever):
             )
         )
         return self._in_order(chosen)
-
-    def hits_of_vectors(self, questions: Sequence[str], vectors: Vectors, top_k: int | None = None) -> list[list[Hit]]:
-        """Searches with several vectors made earlier by `encode`; one hit list a question."""
-        return [self.hits_of_vector(text, vector, top_k) for text, vector in zip(questions, vectors, strict=True)]
 
     def _in_order(self, hits: Sequence[Hit]) -> list[Hit]:
         """Puts the examples in the arm's order; what would not fit was left out before, not after."""

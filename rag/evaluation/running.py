@@ -24,7 +24,7 @@ from rag.evaluation.scoring import DrawnScores, Scorer, score_all
 from rag.evaluation.text_metrics import chrf_signature
 from rag.pipeline import ANSWERING_VERSION
 
-SCHEMA = "dobae.evaluation/3"
+SCHEMA = "dobae.evaluation/4"
 CACHE = "cache"
 JOURNAL = "answers.jsonl"
 PACKAGES = ("faiss-cpu", "bm25s", "kiwipiepy", "numpy", "rouge-score", "sacrebleu", "torch", "transformers", "peft")
@@ -208,7 +208,6 @@ def _questions(
             "question": item.question,
             "category": item.category,
             "targets": list(item.targets),
-            "cluster": item.cluster,
             "scores": {arm: of[item.id] for arm, of in results.scores.items() if item.id in of},
             "draws": draws.get(item.id, {}),
         }

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from data.ties import ties
+
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 Ranks = npt.NDArray[np.int64]
@@ -37,6 +39,18 @@ class Interval(NamedTuple):
         """Returns this, without its ends if any of the samples it rests on has fewer than `LEAST_CLUSTERS` groups."""
         few = any(len(set(of_sample)) < LEAST_CLUSTERS for of_sample in clusters)
         return Interval(self.value, None, None) if few else self
+
+
+def clusters_of(targets: Sequence[Sequence[str]]) -> list[int]:
+    """Numbers what is drawn and flipped together: questions that share a group, or are tied by others that do.
+
+    Args:
+        targets: Ids of the groups that answer each question; one without any is tied to none.
+    """
+    group_named: dict[str, int] = {}
+    links = [(number, group_named.setdefault(name, number)) for number, names in enumerate(targets) for name in names]
+    found = {number: tie[0] for tie in ties(range(len(targets)), links) for number in tie}
+    return [found[number] for number in range(len(targets))]
 
 
 def bootstrap_mean(

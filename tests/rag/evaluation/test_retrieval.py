@@ -91,6 +91,23 @@ def test_rankings_are_ten_deep_however_many_examples_are_shown(base: KnowledgeBa
         assert len(ranking.group_ids) == len(ranking.scores) == DEPTH
 
 
+def test_an_oracle_shows_each_part_its_own_group_and_a_question_asked_whole_all(
+    base: KnowledgeBase, some: tuple[QAGroup, ...]
+) -> None:
+    retriever = ArmRetriever(
+        base, replace(ARM, retrieval="oracle"), {group.id: number for number, group in enumerate(some)}
+    )
+    targets = [some[5].id, some[9].id]
+    # By similarity each part would find the other's group first.
+    parts = [some[9].questions[0], some[5].questions[0]]
+    retriever.begin(targets, (), "")
+    assert [hits[0].group.id for hits in retriever.search_many(parts)] == targets
+    retriever.begin(targets, (), "")
+    (whole,) = retriever.search_many(parts[:1])
+    assert [hit.group.id for hit in whole[:2]] == targets[::-1]
+    assert retriever.rankings[0].group_ids[:2] == tuple(targets[::-1])
+
+
 def test_reversed_and_shuffled_examples_are_those_found_in_another_order(
     base: KnowledgeBase, some: tuple[QAGroup, ...]
 ) -> None:

@@ -18,6 +18,7 @@ from rag.evaluation.metric_encoders import MetricEncoder
 from rag.evaluation.protocols import draw_questions
 from rag.evaluation.report import read_report, write_report
 from rag.evaluation.running import JOURNAL, Evaluation, evaluate
+from rag.evaluation.statistics import clusters_of
 from rag.pipeline import ANSWERING_VERSION
 from tests.tiny_model import save_tiny_llama
 
@@ -115,7 +116,9 @@ def test_the_oracle_finds_everything_and_chance_little(config: EvaluationConfig,
 def test_every_number_of_five_groups_and_more_has_its_interval(config: EvaluationConfig, tmp_path: Path) -> None:
     report = run(config, tmp_path).report
     clusters = {
-        protocol: len({item["cluster"] for item in report["questions"] if item["protocol"] == protocol})
+        protocol: len(
+            set(clusters_of([item["targets"] for item in report["questions"] if item["protocol"] == protocol]))
+        )
         for protocol in report["protocols"]
     }
     assert sorted(clusters.values()) == [2, 2, 3, 4, 4, 6]

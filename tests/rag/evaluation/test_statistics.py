@@ -51,6 +51,12 @@ def test_questions_of_one_group_count_as_one_draw() -> None:
     assert (tied.high - tied.low) / (alone.high - alone.low) == pytest.approx(2, rel=0.15)
 
 
+def test_questions_that_share_a_group_are_drawn_together_through_others_too() -> None:
+    found = statistics.clusters_of([("a", "b"), (), ("c",), ("b", "d"), ("e",), ("d",), (), ("c", "e")])
+    assert found == [0, 1, 2, 0, 2, 0, 6, 2]
+    assert statistics.clusters_of([]) == []
+
+
 def test_bootstrap_of_equal_values_has_no_width_and_repeats_by_seed() -> None:
     assert statistics.bootstrap_mean(np.ones(10)) == (1.0, 1.0, 1.0)
     values = np.random.default_rng(0).normal(size=50)
