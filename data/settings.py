@@ -43,12 +43,12 @@ def find_config(name: str, presets: Path) -> Path:
         )
     if path.is_file():
         return path
-    if path.is_dir():
-        raise InputError(f"{name}: is a directory; name a TOML file in it")
     stem = name.removesuffix(".toml")
     preset = presets / f"{stem}.toml"
     if "/" not in name and preset.is_file():
         return preset
+    if path.is_dir():
+        raise InputError(f"{name}: is a directory; name a TOML file in it")
     names = preset_names(presets)
     near = get_close_matches(stem, names, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""

@@ -1,6 +1,6 @@
 """Every row of training that needs a GPU, in one run and under a T4's limits: `python -m training.bench_t4 --out DIR`.
 
-    predicted beside measured peak memory, nine configurations of six models in five architectures
+    predicted beside measured peak memory, nine configurations of seven models in five architectures
     the presets for a T4: those that the plan says fit do fit
     a 10.7B-shaped model in NF4: 20 steps at length 1,024
     tokens a second beside a plain TRL script

@@ -181,7 +181,7 @@ def push(folder: Path, repository: str, *, private: bool = True) -> str:
     api = HfApi(token=hub_token())
     try:
         address = api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="dobae train export")
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="dobae train")
     except (OSError, ValueError) as error:
         raise TrainingError(f"{repository} could not be uploaded: {one_line(error)}") from error
     return str(address)

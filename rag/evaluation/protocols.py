@@ -131,6 +131,8 @@ def draw_questions(config: EvaluationConfig, trained: Collection[str] = ()) -> Q
             checker = _LeakCheck(bases, trained)
             sound = _misspelt(sound, config.protocols.seed)
             order = [position for position in order if checker.passes(sound[position])]
+        if protocol == "unanswerable":  # what its group answered was there for the check alone
+            sound = [replace(item, references=()) for item in sound]
         leaks += checker.leaks
         if not order:
             raise InputError(f"protocol {protocol} has no question in these files; set protocols.{protocol} to 0")
@@ -189,7 +191,7 @@ def _candidates(
             yield replace(_of(protocol, wording, [group]), base=REMOVED)
     else:
         for group, wording in _asked_wordings(held_out, source):
-            yield replace(_of(protocol, wording, [group]), targets=(), references=(), base=REMOVED)
+            yield replace(_of(protocol, wording, [group]), targets=(), base=REMOVED)
 
 
 def _misspelt(plain: Sequence[AskedQuestion], seed: int) -> list[AskedQuestion]:

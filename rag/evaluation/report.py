@@ -1,6 +1,7 @@
 """Writes an evaluation: `report.json` for programs, `report.md` for documents, `report.html` for people."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def read_report(path: Path) -> dict[str, Any]:
     """Reads a `report.json`, or the one in a folder.
 
     Raises:
-        InputError: There is none, or it is of another version.
+        InputError: There is none, or it is damaged or of another version.
     """
     file = path / JSON_FILE if path.is_dir() else path
     try:
@@ -47,4 +48,26 @@ def read_report(path: Path) -> dict[str, Any]:
     found = report.get("schema") if isinstance(report, dict) else None
     if found != SCHEMA:
         raise InputError(f"{file}: has schema {found!r}, this dobae compares {SCHEMA!r}; run the evaluation again")
+    if lacking := _lacking(report):
+        raise InputError(f"{file}: is damaged, it lacks {lacking}; run the evaluation again")
     return dict(report)
+
+
+_READ = {"metric_encoder": dict, "prompt": dict, "files": dict, "arms": dict, "means": dict, "questions": list}
+_READ_OF_A_QUESTION = {"id": str, "protocol": str, "targets": list, "scores": dict}
+
+
+def _lacking(report: Mapping[str, Any]) -> str:
+    """Names the first thing that a comparison reads and the report lacks, or holds as another kind; empty for none."""
+    found = (name for name, kind in _READ.items() if not isinstance(report.get(name), kind))
+    if name := next(found, ""):
+        return name
+    if "fingerprint" not in report["metric_encoder"]:
+        return "metric_encoder.fingerprint"
+    for number, item in enumerate(report["questions"], 1):
+        if not isinstance(item, dict):
+            return f"question {number}"
+        for name, kind in _READ_OF_A_QUESTION.items():
+            if not isinstance(item.get(name), kind):
+                return f"{name} of question {number}"
+    return ""

@@ -235,6 +235,12 @@ def _notes(arms: list[Arm], questions: QuestionSet, metric: MetricEncoder) -> li
     if questions.leaks:
         first = questions.leaks[0]
         notes.append(f"{len(questions.leaks)} questions left out; first, of {first.protocol}: it {first.reason}")
+    for arm in arms:
+        asked = {name for item in questions.questions if item.in_base and arm.takes(item) for name in item.targets}
+        if seen := asked & (arm.trained or frozenset()):
+            notes.append(
+                f"arm {arm.settings.name} was trained on {len(seen)} of the {len(asked)} groups asked in the base"
+            )
     unknown = [arm.settings.name for arm in arms if arm.trained is None]
     if unknown:
         notes.append(f"the adapter of {', '.join(unknown)} does not say what it was trained on; unseen is not checked")

@@ -9,7 +9,8 @@ import pytest
 
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
 from data.hub import snapshot_commit
-from rag.generators.revisions import find_base, recorded_revision
+from data.model_files import sampled_digest
+from rag.generators.revisions import find_base, recorded
 from rag.model_store import find
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -66,7 +67,7 @@ def test_a_folder_and_the_default_model_have_no_revisions(hub: Path, tiny_folder
 
 def test_an_adapter_is_answered_with_the_commit_it_was_trained_on(hub: Path, tiny_folder: Path, tmp_path: Path) -> None:
     adapter = _adapter(tmp_path / "adapter", base_model="someone/tiny", base_revision=OLD)
-    assert recorded_revision(adapter) == OLD
+    assert recorded(adapter, "base_revision") == OLD
     assert snapshot_commit(find_base("someone/tiny", adapter)) == OLD
     assert snapshot_commit(find_base("someone/tiny", None)) == NEW
     assert find_base(str(tiny_folder), adapter) == tiny_folder
@@ -75,13 +76,23 @@ def test_an_adapter_is_answered_with_the_commit_it_was_trained_on(hub: Path, tin
         find_base(str(other), adapter)
 
 
+def test_an_adapter_of_a_folder_is_answered_with_what_that_folder_held(tiny_folder: Path, tmp_path: Path) -> None:
+    adapter = _adapter(tmp_path / "adapter", base_model="merged", base_digest=sampled_digest(tiny_folder))
+    moved = shutil.copytree(tiny_folder, tmp_path / "elsewhere" / "merged")
+    assert find_base(str(moved), adapter) == moved
+    weights = moved / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(AdapterMismatchError, match=r"was trained on other weights than those in .*merged"):
+        find_base(str(moved), adapter)
+
+
 def test_an_adapter_that_names_no_commit_takes_the_newest(hub: Path, tmp_path: Path) -> None:
     adapter = _adapter(tmp_path / "adapter", base_model="someone/tiny", base_revision=None)
     assert snapshot_commit(find_base("someone/tiny", adapter)) == NEW
-    assert recorded_revision(tmp_path) is None
+    assert recorded(tmp_path, "base_revision") is None
     (adapter / "dobae_adapter.json").write_text("{", "utf-8")
     with pytest.raises(InputError, match="cannot be read"):
-        recorded_revision(adapter)
+        recorded(adapter, "base_revision")
 
 
 def test_a_generator_loads_the_commit_of_its_adapter(hub: Path, tmp_path: Path) -> None:

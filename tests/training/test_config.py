@@ -44,8 +44,16 @@ def test_preset_is_found_by_name_and_a_file_by_path(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text((PRESETS / "tiny.toml").read_text("utf-8"), "utf-8")
     assert find_config(str(mine), PRESETS) == mine
+    with pytest.raises(InputError, match="is a directory; name a TOML file in it"):
+        find_config(str(tmp_path), PRESETS)
     with pytest.raises(InputError, match=r"did you mean cpu-smollm2\?\); the presets are cpu-smollm2"):
         find_config("cpu-smolm2", PRESETS)
+
+
+def test_a_folder_named_like_a_preset_does_not_hide_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_config("tiny", PRESETS) == PRESETS / "tiny.toml"
 
 
 def test_all_mistakes_are_named_in_one_line() -> None:

@@ -151,6 +151,19 @@ def test_upload_sends_every_file_with_the_token(hub: type[_Hub], tmp_path: Path)
     assert sent == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def test_an_adapter_is_uploaded_by_itself_and_nothing_else_is(hub: type[_Hub], tmp_path: Path) -> None:
+    arguments = ["push", str(tmp_path), "someone/model", "--json"]
+    with pytest.raises(InputError, match="no adapter in"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert hub.seen == []
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "someone/base"}', "utf-8")
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"weights")
+    said = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert json.loads(said.stdout)["address"].endswith("someone/model")
+    commit = next(body for path, _, body in hub.seen if "/commit/" in path)
+    assert b"adapter_model.safetensors" in commit
+
+
 def test_upload_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data.errors import AdapterMismatchError, InputError, ModelNotFoundError
-from rag.generators.revisions import recorded_revision
+from rag.generators.revisions import recorded
 from ui.cli.train_command import app
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("hash_encoder")]
@@ -56,7 +56,7 @@ def test_a_branch_is_trained_on_and_its_commit_recorded(hub: Path, groups_file: 
     report = _run(str(config), "--out", str(tmp_path / "run"), "--max-steps", "2")
     assert report["base_revision"] == OLD
     adapter = Path(report["adapter"])
-    assert recorded_revision(adapter) == OLD
+    assert recorded(adapter, "base_revision") == OLD
     assert json.loads((adapter / "adapter_config.json").read_text("utf-8"))["revision"] == OLD
     merged = _run("export", str(adapter), "--out", str(tmp_path / "merged"))
     assert merged["prompts"] == 3

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from training.checkpoints import last_checkpoint, read_cost
 from training.config import TrainConfig
 from training.errors import TrainingError, TrainingInterruptedError
 from training.sft import TrainResult, run
+from training.targets import check_targets
 
 pytestmark = [
     pytest.mark.integration,
@@ -153,7 +155,12 @@ def test_sigterm_saves_and_says_how_to_go_on(make_config: Any) -> None:
     assert "finished at checkpoint-4, 8 steps before the end" in said
     assert early.report["steps"] == 4
     assert (early.adapter / "adapter_model.safetensors").is_file()
-    assert _go(config, resume=True).report["steps"] == 12
+    # The run's folder may move; what the checkpoints call the best one by its old place is found.
+    moved = make_config(output={"dir": str(config.out.with_name("moved"))})
+    config.out.rename(moved.out)
+    again = _go(moved, resume=True, finish=True)
+    assert (again.report["steps"], again.report["best_held_out_loss"]) == (4, early.report["best_held_out_loss"])
+    assert _go(moved, resume=True).report["steps"] == 12
 
 
 def _go_after(config: Any, **before: str) -> None:
@@ -279,6 +286,17 @@ def test_quantised_base_trains_with_adapters_in_float32(make_config: Any, monkey
     assert seen == [{torch.float32}] * 4
     assert report["unmoved_adapters"] == []
 
+    def stop(line: str) -> None:
+        if line.startswith("step 1/"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    stopped = replace(config, output=replace(config.output, dir=str(config.out.with_name("stopped"))))
+    with pytest.raises(TrainingInterruptedError):
+        _go(stopped, say=stop)
+    seen.clear()
+    assert _go(stopped, resume=True).report["steps"] == 4
+    assert seen == [{torch.float32}] * len(seen) != []
+
 
 def test_packing_and_checkpointing_run(make_config: Any) -> None:
     config = make_config(optimisation={"packing": "bfd", "gradient_checkpointing": True, "batch_size": 2})
@@ -287,8 +305,22 @@ def test_packing_and_checkpointing_run(make_config: Any) -> None:
     assert report["best_held_out_loss"] is not None
 
 
+def test_layers_that_are_not_there_and_the_head_are_refused_beside_those_that_are(base: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    check_targets(model, ["q_proj", "down_proj"])
+    check_targets(model, ["all-linear"])
+    with pytest.raises(InputError, match=r"adapter\.targets: no layer is called v_porj \(did you mean v_proj\?\)"):
+        check_targets(model, ["q_proj", "v_porj"])
+    with pytest.raises(
+        InputError, match=r"no layer is called attention; known are down_proj, gate_proj, .*; lm_head is the head"
+    ):
+        check_targets(model, ["attention", "lm_head"])
+
+
 def test_unknown_layer_is_one_line(make_config: Any) -> None:
-    with pytest.raises(InputError, match=r"the adapter does not fit .*nonsense"):
+    with pytest.raises(InputError, match=r"adapter\.targets: no layer is called nonsense"):
         _go(make_config(adapter={"targets": ["nonsense"]}))
 
 

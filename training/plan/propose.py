@@ -17,12 +17,12 @@ class Proposal:
 
     Attributes:
         change: Settings and their new values.
-        reason: Why this one, and what it costs.
+        reasons: Why each of them, and what it costs.
         total_gib: Predicted peak with it.
     """
 
     change: dict[str, Any]
-    reason: str
+    reasons: dict[str, str]
     total_gib: float
 
 
@@ -90,7 +90,7 @@ def _candidates(run: PlanInput) -> Iterator[tuple[dict[str, Any], str]]:
     while batch >= 1:
         yield (
             {"micro_batch": batch},
-            f"raise gradient accumulation {run.micro_batch / batch:g} times and the result is the same, more slowly",
+            f"raise optimisation.accumulation {run.micro_batch / batch:g} times: the same result, more slowly",
         )
         batch //= 2
     if run.quantisation in ("none", "int8"):
@@ -107,7 +107,7 @@ def _alone(run: PlanInput, arch: Architecture) -> Proposal | None:
     for change, reason in _candidates(run):
         total = predict(replace(run, **change), arch).total_gib
         if total <= run.budget_gib:
-            return Proposal(change, reason, total)
+            return Proposal(change, dict.fromkeys(change, reason), total)
     return None
 
 
@@ -131,4 +131,4 @@ def _fewest(run: PlanInput, arch: Architecture, changed: dict[str, Any], reasons
         if rest and predict(replace(run, **rest), arch).total_gib <= run.budget_gib:
             changed = rest
     total = predict(replace(run, **changed), arch).total_gib
-    return Proposal(changed, "; ".join(f"{name}: {reasons[name]}" for name in changed), total)
+    return Proposal(changed, {name: reasons[name] for name in changed}, total)

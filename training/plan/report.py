@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from training.plan.inputs import GIB, PlanInput
-from training.plan.propose import Plan
+from training.plan.propose import Plan, Proposal
 
 _SETTINGS = {
     "optimiser": "optimisation.optimizer",
@@ -34,7 +34,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "proposal": proposal
         and {
             "change": as_settings(proposal.change),
-            "reason": proposal.reason,
+            "reason": reason(proposal),
             "total_gib": round(proposal.total_gib, 3),
         },
     }
@@ -57,6 +57,14 @@ def as_settings(change: dict[str, Any]) -> dict[str, Any]:
 def written(change: dict[str, Any]) -> str:
     """Returns a proposed change as it is written in a run's file."""
     return ", ".join(f"{name} = {json.dumps(value)}" for name, value in as_settings(change).items())
+
+
+def reason(proposal: Proposal) -> str:
+    """Returns why each setting is to be changed; of several, each by the name that a run's file has for it."""
+    if len(proposal.change) == 1:
+        return next(iter(proposal.reasons.values()))
+    names = {name: next(iter(as_settings({name: value}))) for name, value in proposal.change.items()}
+    return "; ".join(f"{names[name]}: {why}" for name, why in proposal.reasons.items())
 
 
 def as_table(plan: Plan, run: PlanInput) -> str:
@@ -83,5 +91,5 @@ def as_table(plan: Plan, run: PlanInput) -> str:
         lines.append("does not fit, and no setting makes it: take a smaller model")
     else:
         change = written(plan.proposal.change)
-        lines += [f"does not fit; with {change} it takes {plan.proposal.total_gib:.2f} GiB", plan.proposal.reason]
+        lines += [f"does not fit; with {change} it takes {plan.proposal.total_gib:.2f} GiB", reason(plan.proposal)]
     return "\n".join(lines)

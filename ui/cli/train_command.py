@@ -1,4 +1,4 @@
-"""`dobae train`: fine-tunes the answering model, plans its memory, exports its adapter."""
+"""`dobae train`: fine-tunes the answering model, plans its memory, exports and uploads its adapter."""
 
 import json
 from itertools import takewhile
@@ -79,14 +79,17 @@ def plan(
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs that train together, each with the model.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what memory a run will take, and what to change if it does not fit; loads nothing."""
+    """Say what memory a run will take of a GPU, and what to change if it does not fit; loads nothing."""
     from training.plan.propose import plan as make_plan
     from training.plan.report import as_json as plan_json
     from training.plan.report import as_table
     from training.planning import plan_input
 
-    question = plan_input(_read(config, None), budget, gpus)
+    settings = _read(config, None)
+    question = plan_input(settings, budget, gpus)
     made = make_plan(question)
+    if settings.precision.device == "cpu":
+        note("this run trains on a CPU; what follows is what it would take of a GPU, a process takes more of RAM")
     typer.echo(json.dumps(plan_json(made), ensure_ascii=False) if as_json else as_table(made, question))
 
 
@@ -138,6 +141,23 @@ def export(
     )
     if address:
         typer.echo(address)
+
+
+@app.command()
+def push(
+    adapter: Annotated[Path, typer.Argument(help="Folder of an adapter, as a run leaves it.")],
+    repository: Annotated[str, typer.Argument(metavar="USER/NAME", help="Repository on the Hugging Face hub.")],
+    public: Annotated[bool, typer.Option("--public", help="Make it public.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload an adapter with its card to the Hugging Face hub, unmerged: megabytes instead of a model."""
+    from rag.generators.adapters import read_card
+
+    read_card(adapter)
+    from training.export import push as upload
+
+    address = upload(adapter, repository, private=not public)
+    typer.echo(json.dumps({"address": address}) if as_json else address)
 
 
 @app.command()

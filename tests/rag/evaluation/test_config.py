@@ -33,6 +33,8 @@ def test_all_mistakes_are_named_at_once(world: dict[str, Any]) -> None:
     world["protocol"] = {}
     world["source"]["heldout"] = 0.1
     world["statistics"]["draws"] = "two"
+    world["protocols"]["noisy"] = -4
+    world["report"] = {"main": "nobody"}
     world["arms"][1] |= {"k": 0, "retreival": "dense"}
     with pytest.raises(InputError) as caught:
         parse_config(world, "test")
@@ -40,6 +42,8 @@ def test_all_mistakes_are_named_at_once(world: dict[str, Any]) -> None:
     assert "[protocol] is unknown (did you mean protocols?)" in told
     assert "source.heldout is unknown (did you mean held_out?)" in told
     assert "statistics.draws is 'two'" in told
+    assert "protocols.noisy is -4; it must be at least 0" in told
+    assert "report.main is 'nobody'" in told
     assert "arms.extractive.retreival is unknown (did you mean retrieval?)" in told
 
 

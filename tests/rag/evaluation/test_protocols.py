@@ -11,8 +11,8 @@ from data.errors import InputError
 from data.text import comparable
 from data.types import QAGroup
 from data.writers import write_groups_jsonl
-from rag.evaluation.config import EvaluationConfig
-from rag.evaluation.protocols import FULL, REMOVED, draw_questions
+from rag.evaluation.config import EvaluationConfig, parse_config
+from rag.evaluation.protocols import FULL, REMOVED, UNANSWERABLE, draw_questions
 
 from .conftest import make_groups
 
@@ -115,6 +115,15 @@ def test_an_answer_that_stands_in_another_group_is_a_leak(world: dict[str, Any],
     Path(world["source"]["file"]).write_text(text, "utf-8")
     with pytest.raises(InputError, match="protocol unseen has no question"):
         draw_questions(config)
+    world["protocols"]["unseen"] = 0
+    with pytest.raises(InputError, match="protocol unanswerable has no question"):
+        draw_questions(parse_config(world, "test"))
+
+
+def test_what_should_be_refused_has_no_reference(config: EvaluationConfig) -> None:
+    drawn = [item for item in draw_questions(config).questions if item.protocol in UNANSWERABLE]
+    assert drawn
+    assert all(item.references == item.targets == () for item in drawn)
 
 
 def test_a_protocol_without_questions_is_an_error(

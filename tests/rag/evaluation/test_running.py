@@ -1,6 +1,7 @@
 """A whole evaluation on a small world: the same twice, nothing computed twice, nothing skipped in silence."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from data.errors import AdapterMismatchError, InputError
 from data.writers import write_groups_jsonl
 from index.encoders.base import HashEncoder
-from rag.evaluation import answering
+from rag.evaluation import answering, running
 from rag.evaluation.arms import prepare_arms
-from rag.evaluation.config import EvaluationConfig, parse_config
+from rag.evaluation.config import PROTOCOLS, EvaluationConfig, parse_config
 from rag.evaluation.metric_encoders import MetricEncoder
 from rag.evaluation.protocols import draw_questions
 from rag.evaluation.report import read_report, write_report
@@ -213,6 +214,51 @@ def test_a_report_says_what_answered_and_where(config: EvaluationConfig, tmp_pat
     report = run(config, tmp_path).report
     assert report["answering_version"] == ANSWERING_VERSION
     assert all(arm["device"] == arm["model"] == "" for arm in report["arms"].values())
+
+
+def test_the_notes_say_how_many_groups_asked_a_model_was_trained_on(
+    config: EvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {
+        name for item in draw_questions(config).questions if item.protocol == "paraphrase" for name in item.targets
+    }
+    seen = frozenset([*sorted(asked)[:2], "of another file"])
+    monkeypatch.setattr(
+        running,
+        "prepare_arms",
+        lambda arms: [
+            replace(arm, trained=seen if arm.settings.name == "extractive" else frozenset())
+            for arm in prepare_arms(arms)
+        ],
+    )
+    paraphrases = replace(
+        config, protocols=replace(config.protocols, **dict.fromkeys(PROTOCOLS, 0) | {"paraphrase": 6})
+    )
+    notes = run(paraphrases, tmp_path).report["notes"]
+    assert f"arm extractive was trained on 2 of the {len(asked)} groups asked in the base" in notes
+    assert len([note for note in notes if "trained on" in note]) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "lacking"),
+    [
+        (lambda report: report.pop("metric_encoder"), "metric_encoder"),
+        (lambda report: report["metric_encoder"].clear(), "metric_encoder.fingerprint"),
+        (lambda report: report.update(questions={}), "questions"),
+        (lambda report: report["questions"].insert(1, 3), "question 2"),
+        (lambda report: report["questions"][2].pop("scores"), "scores of question 3"),
+    ],
+)
+def test_a_damaged_report_is_one_line(
+    config: EvaluationConfig, tmp_path: Path, damage: Callable[[dict[str, Any]], None], lacking: str
+) -> None:
+    report = run(config, tmp_path).report
+    write_report(report, tmp_path)
+    assert read_report(tmp_path)["schema"] == report["schema"]
+    damage(report)
+    (tmp_path / "report.json").write_text(json.dumps(report), "utf-8")
+    with pytest.raises(InputError, match=rf"report\.json: is damaged, it lacks {lacking}; run the evaluation again"):
+        read_report(tmp_path)
 
 
 def test_a_report_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_checkpointing_comes_before_the_micro_batch() -> None:
     assert not found.fits
     assert found.proposal is not None
     assert found.proposal.change == {"gradient_checkpointing": True}
-    assert found.proposal.reason
+    assert as_json(found)["proposal"]["reason"].startswith("each layer is computed again")
 
 
 def test_the_micro_batch_is_halved_no_further_than_needed() -> None:
@@ -54,6 +54,10 @@ def test_changes_are_joined_where_none_is_enough_and_the_unneeded_taken_back() -
     assert found.proposal is not None
     assert set(found.proposal.change) >= {"gradient_checkpointing", "quantisation"}
     assert "max_length" not in found.proposal.change
+    reasons = as_json(found)["proposal"]["reason"].split("; ")
+    assert [reason.partition(":")[0] for reason in reasons] == [
+        next(iter(as_settings({name: value}))) for name, value in found.proposal.change.items()
+    ]
     for name in found.proposal.change:
         rest = {key: value for key, value in found.proposal.change.items() if key != name}
         assert predict(replace(BIG, **rest)).total_gib > BIG.budget_gib, f"{name} was not needed"

@@ -127,7 +127,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
                 {
                     "id": str(number),
                     "protocol": "paraphrase",
-                    "cluster": str(number),
+                    "targets": [str(number)],
                     "scores": {"extractive": {"cosine": cosine}},
                 }
                 for number in range(questions)

@@ -1,0 +1,44 @@
+"""Whether the layers that a run names are there to be adapted.
+
+PEFT takes what it finds of several names and passes over the rest: a typo would train fewer layers than meant.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from data.errors import InputError
+from data.settings import hint
+
+ALL_LINEAR = ("all-linear",)
+
+
+def check_targets(model: Any, targets: Sequence[str]) -> None:
+    """Refuses names of which the model has no layer, and that of its head.
+
+    Args:
+        model: The base model, quantised or not.
+        targets: Last parts of the layers' names, or `ALL_LINEAR`.
+
+    Raises:
+        InputError: All such names, in one line.
+    """
+    if tuple(targets) == ALL_LINEAR:
+        return
+    from torch import nn
+
+    head = model.get_output_embeddings()
+    modules = dict(model.named_modules())
+    problems = []
+    for target in targets:
+        found = [module for name, module in modules.items() if name == target or name.endswith(f".{target}")]
+        if not found:
+            # GPT-2's Conv1D is a linear layer too; it counts its outputs in `nf`.
+            linear = [
+                name for name, module in modules.items() if isinstance(module, nn.Linear) or hasattr(module, "nf")
+            ]
+            known = sorted({name.rpartition(".")[2] for name in linear if modules[name] is not head})
+            problems.append(f"no layer is called {target}" + hint(target, dict.fromkeys(known)))
+        elif any(module is head for module in found):
+            problems.append(f"{target} is the head, whose adapter would never be trained; leave it out")
+    if problems:
+        raise InputError(f"adapter.targets: {'; '.join(problems)}")
