@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 KB ?= kb
 PORT ?= 8501
+GENERATOR ?= smollm2
 # Exported, so that the shell never reads a question as a command.
 export Q ?= 도배한 벽지가 우는데 그냥 두면 펴지나요? 그리고 결로랑 누수는 어케 구분함?
 
@@ -16,8 +17,8 @@ export OMP_WAIT_POLICY ?= passive
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-ask: kb models ## answer a question from the starter knowledge base (Q="...")
-	@$(BIN)/dobae ask --kb $(KB) "$$Q"
+ask: kb models ## answer from the starter knowledge base, by its model (Q="...", GENERATOR=extractive quotes at once)
+	@$(BIN)/dobae ask --kb $(KB) --generator $(GENERATOR) "$$Q"
 
 ui: kb models ## open the page in a browser (PORT=8501)
 	@$(BIN)/dobae ui --kb $(KB) --port $(PORT)

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_type_hints
 
 from data.errors import InputError
 from data.settings import hint, plain, read_toml, section
+from rag.generators.base import DEFAULT_MAX_NEW_TOKENS
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 
@@ -95,7 +96,7 @@ class ArmSettings:
         split: Answer the parts of a compound question one by one.
         refuse: Refuse below the base's threshold. Off, every question is answered and the report still says what
             would have been refused, so that risk against coverage can be drawn whole.
-        max_new_tokens: Most tokens of one part's answer.
+        max_new_tokens: Most tokens of one part's answer; a model that quotes ends with the last sentence that fits.
         wording: Whose words a local model answers in: sentences of its examples ("quoted"), its own ("free"), or as
             `dobae ask` would let it ("auto").
         batch: Questions generated at once; for local models.
@@ -115,7 +116,7 @@ class ArmSettings:
     example: Literal["medoid", "shortest", "first"] = "medoid"
     split: bool = True
     refuse: bool = False
-    max_new_tokens: int = 160
+    max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS
     wording: Literal["auto", "quoted", "free"] = "auto"
     batch: int = 1
     protocols: tuple[str, ...] = ()

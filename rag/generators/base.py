@@ -10,7 +10,9 @@ from typing import Protocol
 from data.prompts import closed_book_messages, examples_of, grounded_messages
 from data.types import Hit, Message
 
-DEFAULT_MAX_NEW_TOKENS = 512
+DEFAULT_MAX_NEW_TOKENS = 1_000
+"""Enough to quote 400 characters with SmolLM2, which takes two to three tokens for each; two lengths of the longest
+answers that people write."""
 
 
 @dataclass(frozen=True, slots=True)

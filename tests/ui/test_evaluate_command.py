@@ -127,7 +127,7 @@ def test_a_submission_from_the_proxy_is_refused_and_then_named_so(tmp_path: Path
     [
         ("--top-k", 1, "top_k 3, not 1"),
         ("--example", "shortest", "example 'medoid', not 'shortest'"),
-        ("--max-new-tokens", 64, "max_new_tokens 512, not 64"),
+        ("--max-new-tokens", 64, "max_new_tokens 1000, not 64"),
     ],
 )
 def test_answers_made_with_other_settings_are_not_continued(
