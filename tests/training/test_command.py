@@ -97,5 +97,5 @@ def test_presets_are_listed_with_whole_sentences() -> None:
     assert [line.split()[0] for line in lines] == preset_names(PRESETS)
     assert all(len(line.split()) > 4 for line in lines)
     shipped = next(line for line in lines if line.startswith("cpu-smollm2 "))
-    assert "ships, on CPU cores and the starter knowledge base: an hour on two cores" in shipped
+    assert "ships, on CPU cores and the starter knowledge base: an hour and a quarter on two cores" in shipped
     assert json.loads(_run("presets", "--json").output) == preset_names(PRESETS)
