@@ -11,8 +11,8 @@ from data.prompts import closed_book_messages, examples_of, grounded_messages
 from data.types import Hit, Message
 
 DEFAULT_MAX_NEW_TOKENS = 1_000
-"""Enough to quote 400 characters with SmolLM2, which takes two to three tokens for each; two lengths of the longest
-answers that people write."""
+"""Enough to quote 400 characters with SmolLM2, which takes two to three tokens for each: 95 in 100 of DACON 236216's
+answers have at most 350."""
 
 
 @dataclass(frozen=True, slots=True)
