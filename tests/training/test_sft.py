@@ -17,7 +17,6 @@ from training.checkpoints import last_checkpoint, read_cost
 from training.config import TrainConfig
 from training.errors import TrainingError, TrainingInterruptedError
 from training.sft import TrainResult, run
-from training.targets import check_targets
 
 pytestmark = [
     pytest.mark.integration,
@@ -303,25 +302,6 @@ def test_packing_and_checkpointing_run(make_config: Any) -> None:
     report = _go(config, max_steps=2).report
     assert report["steps"] == 2
     assert report["best_held_out_loss"] is not None
-
-
-def test_layers_that_are_not_there_and_the_head_are_refused_beside_those_that_are(base: Path) -> None:
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(base)
-    check_targets(model, ["q_proj", "down_proj"])
-    check_targets(model, ["all-linear"])
-    with pytest.raises(InputError, match=r"adapter\.targets: no layer is called v_porj \(did you mean v_proj\?\)"):
-        check_targets(model, ["q_proj", "v_porj"])
-    with pytest.raises(
-        InputError, match=r"no layer is called attention; known are down_proj, gate_proj, .*; lm_head is the head"
-    ):
-        check_targets(model, ["attention", "lm_head"])
-
-
-def test_unknown_layer_is_one_line(make_config: Any) -> None:
-    with pytest.raises(InputError, match=r"adapter\.targets: no layer is called nonsense"):
-        _go(make_config(adapter={"targets": ["nonsense"]}))
 
 
 def test_length_that_cuts_every_label_stops_before_the_model_is_loaded(make_config: Any) -> None:

@@ -15,6 +15,7 @@ from ui.cli.options import (
     ExampleOption,
     JsonOption,
     KbOption,
+    MaxNewTokensOption,
     TopKOption,
     open_retriever,
 )
@@ -71,15 +72,7 @@ def ask(
     batch_size: BatchOption = 32,
     example: ExampleOption = "medoid",
     no_split: Annotated[bool, typer.Option("--no-split", help="Answer the whole text as one question.")] = False,
-    max_new_tokens: Annotated[
-        int,
-        typer.Option(
-            "--max-new-tokens",
-            min=1,
-            max=8192,
-            help="Most tokens of a part's answer; SmolLM2 takes 2 to 3 a character.",
-        ),
-    ] = DEFAULT_MAX_NEW_TOKENS,
+    max_new_tokens: MaxNewTokensOption = DEFAULT_MAX_NEW_TOKENS,
     as_json: JsonOption = False,
 ) -> None:
     """Answer QUESTION, or each question of --questions FILE, with cited examples."""

@@ -30,6 +30,15 @@ TopKOption = Annotated[int, typer.Option("--top-k", min=1, max=100, help="Groups
 ExampleOption = Annotated[
     str, typer.Option("--example", help="Which of a group's answers is shown: medoid, shortest or first.")
 ]
+MaxNewTokensOption = Annotated[
+    int,
+    typer.Option(
+        "--max-new-tokens",
+        min=1,
+        max=8192,
+        help="Most tokens of a part's answer; SmolLM2 takes 2 to 3 a character.",
+    ),
+]
 UnapprovedOption = Annotated[
     bool, typer.Option("--unapproved", help="Take also groups that a model wrote and nobody has approved.")
 ]

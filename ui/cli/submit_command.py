@@ -15,6 +15,7 @@ from ui.cli.options import (
     ExampleOption,
     JsonOption,
     KbOption,
+    MaxNewTokensOption,
     TopKOption,
     open_retriever,
 )
@@ -53,15 +54,7 @@ def submit(
     allow_proxy: Annotated[
         bool, typer.Option("--allow-proxy", help="Write with another encoder than DACON's; the file's name says so.")
     ] = False,
-    max_new_tokens: Annotated[
-        int,
-        typer.Option(
-            "--max-new-tokens",
-            min=1,
-            max=8192,
-            help="Most tokens of a part's answer; SmolLM2 takes 2 to 3 a character.",
-        ),
-    ] = DEFAULT_MAX_NEW_TOKENS,
+    max_new_tokens: MaxNewTokensOption = DEFAULT_MAX_NEW_TOKENS,
     as_json: JsonOption = False,
 ) -> None:
     """Answer TEST.csv and write a DACON submission: id, vec_0 ... vec_511."""
