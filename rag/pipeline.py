@@ -22,7 +22,7 @@ from rag.generators.base import DEFAULT_MAX_NEW_TOKENS, GenerationRequest, Gener
 from rag.search import FoundPart, SearchResult, search_question
 from rag.support import citations_of, judge
 
-ANSWERING_VERSION = 4
+ANSWERING_VERSION = 5
 """Raised with every change after which the same question, base, model and settings may get another answer: in
 splitting, searching, choosing examples, decoding, quoting, refusing or dropping markers. Kept answers of an earlier
 version are not taken up. The prompts have a digest of their own."""

@@ -1,9 +1,12 @@
-"""Decoding that can only quote: sentences of the examples, each with its marker, or the refusal.
+"""Decoding that can only quote: whole examples, each sentence with its marker, or the refusal.
 
 A small model copies with slips: it joins the head of one sentence to the tail of another. Here it does what it was
-taught to do, saying how far an example answers, whether another has something to add, or that none does; at every step
+taught to do, saying whether an example answers, whether another has something to add, or that none does; at every step
 only those tokens are allowed with which some quotation goes on, so that each sentence is a stored one by construction.
-Tokens that leave no choice are fed together with the next step.
+Tokens that leave no choice are fed together with the next step, and where there is no choice at all nothing is fed.
+
+No answer ends inside an example: training never taught a model to, and where one did, it was by mistake (its answers of
+the starter base were the worse for it, `docs/results.md`).
 
 Which example an answer begins with is the retriever's to say, wherever it stands: left to itself, the model begins with
 what stands first (`benchmarks/choosing.py`).
@@ -69,9 +72,10 @@ def quotations(
 ) -> Quotations:
     """Makes the tree of answers to one request, in the tokens that training would have taught.
 
-    An answer is the refusal, where the request may be refused; the first sentences of the example that ranks best; or
-    that whole example and the first sentences of another. Of two that rank alike, the one shown first counts. Examples
-    ranked clearly below the best are not quoted, nor sentences beyond `max_new_tokens`, unless not even one fits.
+    An answer is the refusal, where the request may be refused; the example that ranks best; or that and another. Of two
+    that rank alike, the one shown first counts. Examples ranked clearly below the best are not quoted, nor any with
+    which the answer is longer than `max_new_tokens`. Of a best example that is, the first sentences are, as many as
+    fit, or the first one's beginning.
 
     Args:
         tokenizer: The model's.
@@ -82,9 +86,6 @@ def quotations(
     near = [(marker, hit) for marker, hit in enumerate(request.examples, 1) if hit.behind <= QUOTED_WITHIN]
     near.sort(key=lambda shown: shown[1].behind)  # stable
     best, *others = [cited_sentences(hit.answer, marker) for marker, hit in near] or [[]]
-    texts = [" ".join(best[:count]) for count in range(1, len(best) + 1)]
-    for other in others:
-        texts += [" ".join((*best, *other[:count])) for count in range(1, len(other) + 1)]
 
     def tokens(text: str) -> list[int]:
         _, row = row_ids(tokenizer, request.messages, text)
@@ -92,9 +93,18 @@ def quotations(
         end = next((place for place, token in enumerate(answer) if token in stop_ids), len(answer))
         return answer[:end]
 
-    quotes = [tokens(text) for text in texts]
-    fitting = [quote for quote in quotes if len(quote) <= request.max_new_tokens]
-    return Quotations.of([*([tokens(REFUSAL)] if request.refusable else []), *(fitting or quotes)])
+    def fits(quote: list[int]) -> bool:
+        return len(quote) <= request.max_new_tokens
+
+    answers = [tokens(REFUSAL)] if request.refusable else []
+    quote = tokens(" ".join(best))
+    if fits(quote):
+        pairs = (tokens(" ".join((*best, *other))) for other in others)
+        answers += [quote, *filter(fits, pairs)]
+    elif best:
+        starts = [tokens(" ".join(best[:count])) for count in range(1, len(best) + 1)]
+        answers.append(max(filter(fits, starts), key=len, default=starts[0]))
+    return Quotations.of(answers)
 
 
 def quoted_spans(

@@ -1,10 +1,11 @@
-"""Whatever a model would like to say, a quoting one says whole sentences of its examples, cited, or refuses."""
+"""Whatever a model would like to say, a quoting one says whole examples, each sentence cited, or refuses."""
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,9 +31,7 @@ def hits(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
 def allowed_texts(hits: tuple[Hit, ...]) -> set[str]:
     """Every answer that may be given where the first example is the nearest, written out."""
     first, *others = [cited_sentences(hit.answer, number) for number, hit in enumerate(hits, 1)]
-    starts = {" ".join(first[:count]) for count in range(1, len(first) + 1)}
-    pairs = {" ".join((*first, *other[:count])) for other in others for count in range(1, len(other) + 1)}
-    return {REFUSAL, *starts, *pairs}
+    return {REFUSAL, " ".join(first), *(" ".join((*first, *other)) for other in others)}
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -117,8 +116,7 @@ def test_text_that_looks_like_a_marker_is_quoted_as_shown(
     prompt = prompt_ids(tiny_tokenizer, request.messages)
     allowed = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id}))
     texts = [tiny_tokenizer.decode(tokens) for tokens in every(allowed)]
-    quoted = ["그림 (9)를 보세요. [1]", "그림 (9)를 보세요. [1] 끝입니다. [1]"]
-    assert sorted(texts) == sorted([*quoted, *([REFUSAL] if refusable else [])])
+    assert sorted(texts) == sorted(["그림 (9)를 보세요. [1] 끝입니다. [1]", *([REFUSAL] if refusable else [])])
 
 
 def test_an_example_that_lies_further_off_is_shown_and_not_quoted(
@@ -150,18 +148,41 @@ def test_an_answer_begins_with_the_nearest_example_wherever_it_stands(
 
 
 def test_no_answer_is_allowed_that_would_break_off(tiny_tokenizer: Any, hits: tuple[Hit, ...]) -> None:
-    long = replace(hits[0], answer="벽지가 들뜹니다. 풀을 다시 바릅니다. " + "하루 동안 말립니다. " * 3)
-    request = GenerationRequest.of("벽지가 들떠요", (long,), refusable=False)
+    nearest = replace(hits[0], answer="벽지가 들뜹니다. 풀을 다시 바릅니다. " + "하루 동안 말립니다. " * 3)
+    request = GenerationRequest.of("벽지가 들떠요", (nearest, hits[1]), refusable=False)
     prompt = prompt_ids(tiny_tokenizer, request.messages)
     stop = frozenset({tiny_tokenizer.eos_token_id})
-    lengths = sorted(len(tokens) for tokens in every(quotations(tiny_tokenizer, prompt, request, stop)))
-    assert len(lengths) == 5
-    for limit in range(lengths[0], lengths[-1]):
-        cut = quotations(tiny_tokenizer, prompt, replace(request, max_new_tokens=limit), stop)
-        assert sorted(map(len, every(cut))) == [length for length in lengths if length <= limit]
+
+    def lengths(max_new_tokens: int = 1_000) -> list[int]:
+        cut = replace(request, max_new_tokens=max_new_tokens)
+        return sorted(map(len, every(quotations(tiny_tokenizer, prompt, cut, stop))))
+
+    whole, pair = lengths()
+    assert lengths(pair - 1) == [whole]
+    # What is too long as a whole is quoted as far as its sentences fit: one to four of five.
+    starts = {lengths(limit)[0] for limit in range(whole)}
+    assert len(starts) == 4
+    assert all(lengths(start) == [start] for start in starts)
     # Where not even one sentence fits, a part of one is better than nothing.
-    none = quotations(tiny_tokenizer, prompt, replace(request, max_new_tokens=lengths[0] - 1), stop)
-    assert sorted(map(len, every(none))) == lengths
+    assert lengths(min(starts) - 1) == [min(starts)]
+
+
+def test_a_model_that_has_no_choice_is_not_asked(tiny_tokenizer: Any, hits: tuple[Hit, ...]) -> None:
+    request = GenerationRequest.of("벽지가 들떠요", hits[:1], refusable=False)
+    prompt = prompt_ids(tiny_tokenizer, request.messages)
+    stop = frozenset({tiny_tokenizer.eos_token_id})
+    allowed = quotations(tiny_tokenizer, prompt, request, stop)
+    spans = quoted_spans(
+        SimpleNamespace(config=None),  # cannot be called
+        prompt,
+        allowed,
+        stop_ids=stop,
+        max_new_tokens=1_000,
+        decoding=ONE_THREAD,
+        step_lock=nullcontext,
+    )
+    text = tiny_tokenizer.decode([token for span in spans for token in span])
+    assert text == " ".join(cited_sentences(hits[0].answer, 1))
 
 
 def every(node: Quotations, tokens: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
