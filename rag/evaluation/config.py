@@ -97,7 +97,7 @@ class ArmSettings:
         refuse: Refuse below the base's threshold. Off, every question is answered and the report still says what
             would have been refused, so that risk against coverage can be drawn whole.
         max_new_tokens: Most tokens of one part's answer; a model that quotes ends with the last sentence that fits.
-        wording: Whose words a local model answers in: sentences of its examples ("quoted"), its own ("free"), or as
+        wording: Whose words a local model answers in: its examples' ("quoted"), its own ("free"), or as
             `dobae ask` would let it ("auto").
         batch: Questions generated at once; for local models.
         protocols: Protocols it takes part in; empty for all.

@@ -22,7 +22,7 @@ class LocalModel(Protocol):
         folder: Where its model lies.
         adapter: Where its adapter lies; None without one.
         device: Where it runs, for example "cpu".
-        quotes: Whether it answers from examples in whole sentences of theirs only.
+        quotes: Whether it answers from examples by quoting them whole.
     """
 
     @property
@@ -42,7 +42,7 @@ class LocalModel(Protocol):
 
     @property
     def quotes(self) -> bool:
-        """Returns whether it answers from examples in whole sentences of theirs only."""
+        """Returns whether it answers from examples by quoting them whole."""
         ...
 
 

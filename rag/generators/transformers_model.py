@@ -42,7 +42,7 @@ class TransformersGenerator:
         device: "cpu", "cuda", "cuda:1"...; by default the GPU if there is one.
         quantization: "nf4" loads the weights in 4 bits (CUDA only); None loads them whole.
         decoding: Drafts and threads.
-        quote: Let it answer from examples in whole sentences of theirs only, or refuse (`rag.generators.quoting`).
+        quote: Let it answer from examples by quoting them whole, or refuse (`rag.generators.quoting`).
 
     Raises:
         ModelNotFoundError: The model cannot be had.
@@ -104,7 +104,7 @@ class TransformersGenerator:
 
     @property
     def quotes(self) -> bool:
-        """Returns whether it answers from examples in whole sentences of theirs only."""
+        """Returns whether it answers from examples by quoting them whole."""
         return self._quote
 
     def load(self) -> None:

@@ -59,7 +59,7 @@ def ask(
         bool | None,
         typer.Option(
             "--quote/--free",
-            help="A local model answers in whole sentences of its examples only, or in its own words. "
+            help="A local model answers by quoting examples whole, or in its own words. "
             "smollm2 with its adapter quotes by default.",
         ),
     ] = None,
