@@ -114,14 +114,14 @@ def intervals(title: str, estimates: Sequence[Estimate], *, zero: bool = False) 
         y = step * row + 16
         first, last = estimate.ends
         x0, x, x1 = (left + (value - low) / span * room for value in (first, estimate.value, last))
-        told = f"{estimate.label}: {estimate.value:.3f}"
+        told = f"{estimate.label}: {estimate.value:z.3f}"
         if estimate.low is not None:
-            told += f" [{first:.3f}, {last:.3f}]"
+            told += f" [{first:z.3f}, {last:z.3f}]"
         shapes.append(
             f'<g><title>{escape(told)}</title><text class="label" x="0" y="{y + 4}">{escape(estimate.label)}</text>'
             f'<line class="span" x1="{x0:.1f}" x2="{x1:.1f}" y1="{y}" y2="{y}"/>'
             f'<circle class="dot" cx="{x:.1f}" cy="{y}" r="4"/>'
-            f'<text x="{_WIDE}" y="{y + 4}" text-anchor="end">{estimate.value:.3f}</text></g>'
+            f'<text x="{_WIDE}" y="{y + 4}" text-anchor="end">{estimate.value:z.3f}</text></g>'
         )
     shapes += _x_axis(low, low + span, left, room, height - 18)
     return _figure(title, shapes, height)
@@ -208,7 +208,7 @@ def _x_axis(low: float, high: float, left: float, room: float, y: float) -> list
     for share in (0.0, 0.5, 1.0):
         value = low + share * (high - low)
         x = left + share * room
-        shapes.append(f'<text x="{x:.1f}" y="{y + 10}" text-anchor="middle">{value:.2f}</text>')
+        shapes.append(f'<text x="{x:.1f}" y="{y + 10}" text-anchor="middle">{value:z.2f}</text>')
     return shapes
 
 

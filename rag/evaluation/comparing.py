@@ -33,6 +33,8 @@ class Change(NamedTuple):
         difference: Second less first, with its interval.
         p: p-value of the difference; None where there are too few groups for an interval, and so for a test.
         questions: Questions compared.
+        unpaired: Questions that both reports hold and one alone scores, for example because the other refused there;
+            none of the compared.
         p_holm: The same, adjusted by Holm for all changes measured beside this one; None of a change measured alone.
     """
 
@@ -44,6 +46,7 @@ class Change(NamedTuple):
     difference: Interval
     p: float | None
     questions: int
+    unpaired: int = 0
     p_holm: float | None = None
 
 
@@ -68,9 +71,9 @@ class Rule:
     by: float
 
     def broken_by(self, change: Change) -> bool:
-        """Says whether a change is as large as the rule forbids."""
+        """Says whether a change is as large as the rule forbids; no change breaks none."""
         moved = -change.difference.value if self.drops else change.difference.value
-        return moved >= self.by - 1e-9
+        return moved >= max(self.by - 1e-9, 1e-9)
 
 
 def parse_rule(text: str) -> Rule:
@@ -113,7 +116,8 @@ def check_comparable(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
             notes.append(
                 f"{len(report['questions']) - len(shared)} questions of the {name} report are not in the other"
             )
-    notes += [f"file {name} differs" for name, digest in before["files"].items() if after["files"].get(name) != digest]
+    known = set(after["files"].values())  # the same file may be named otherwise
+    notes += [f"file {name} differs" for name, digest in before["files"].items() if digest not in known]
     if before["prompt"] != after["prompt"]:
         notes.append("the prompts differ")
     # Reports made before these were recorded do not hold them.
@@ -123,6 +127,8 @@ def check_comparable(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
         devices = [report["arms"][arm].get("device", "") for report in (before, after)]
         if all(devices) and devices[0] != devices[1]:
             notes.append(f"arm {arm} ran on {devices[0]} and on {devices[1]}")
+        if before["arms"][arm].get("digest") != after["arms"][arm].get("digest"):
+            notes.append(f"arm {arm} has another model, another adapter or other settings")
     return notes
 
 
@@ -164,13 +170,14 @@ def measure_change(
 ) -> Change | None:
     """Measures one change, paired by question; None where no question has the score in both reports."""
     old = {item["id"]: item for item in before["questions"]}
-    pairs = [
-        (old[item["id"]]["scores"][arm][metric], item["scores"][arm][metric], item["targets"])
-        for item in after["questions"]
-        if protocol in ("", item["protocol"])
-        and metric in item["scores"].get(arm, {})
-        and metric in old.get(item["id"], {}).get("scores", {}).get(arm, {})
-    ]
+    pairs, unpaired = [], 0
+    for item in after["questions"]:
+        if item["id"] in old and protocol in ("", item["protocol"]):
+            scores = [found["scores"].get(arm, {}).get(metric) for found in (old[item["id"]], item)]
+            if None not in scores:
+                pairs.append((*scores, item["targets"]))
+            elif scores != [None, None]:
+                unpaired += 1
     if not pairs:
         return None
     firsts = np.array([pair[0] for pair in pairs])
@@ -178,4 +185,5 @@ def measure_change(
     clusters = clusters_of([pair[2] for pair in pairs])
     difference = bootstrap_mean(seconds - firsts, clusters=clusters).told_of(clusters)
     p = None if difference.low is None else permutation_p(seconds - firsts, clusters=clusters)
-    return Change(arm, protocol, metric, float(firsts.mean()), float(seconds.mean()), difference, p, len(pairs))
+    means = float(firsts.mean()), float(seconds.mean())
+    return Change(arm, protocol, metric, *means, difference, p, len(pairs), unpaired)

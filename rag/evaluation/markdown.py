@@ -22,10 +22,7 @@ def render_markdown(report: Json) -> str:
         _notes(report),
         "## Scores",
         *_means(report),
-        "## Differences",
-        "Paired by question; intervals by bootstrap over groups, p by sign flips of groups, adjusted by Holm within "
-        "each protocol and metric.",
-        _differences(report),
+        *_differences(report),
         *_categories(report),
         "## Coverage",
         "Mean cosine when only the surer half of the questions is answered, and when all are; surer is what has the "
@@ -56,7 +53,8 @@ def _heading(report: Json) -> str:
         f"Settings {report['config_digest']}; prompts of version {report['prompt']['version']}; {files}.\n\n"
         f"Cosine: mean over the references, each clipped at 0, by {encoder['name']}.{warning} "
         f"chrF++ and ROUGE-L over Kiwi morphemes, the best reference counting. Brackets are 95% intervals by bootstrap "
-        f"over groups; of fewer than {LEAST_CLUSTERS} groups none is given."
+        f"over groups; of fewer than {LEAST_CLUSTERS} groups none is given, and one without width says that all groups "
+        "agree, not that the number is exact."
     )
 
 
@@ -87,11 +85,12 @@ def _means(report: Json) -> Iterable[str]:
             [metric, *(value_cell(report["means"][arm][protocol]["metrics"].get(metric)) for arm in arms)]
             for metric in metrics
         ]
-        yield f"### {protocol} ({report['protocols'][protocol]['asked']} questions)"
+        asked = report["protocols"][protocol]["asked"]
+        yield f"### {protocol} ({asked} question{'s' * (asked != 1)})"
         yield _table(("metric", *arms), rows)
 
 
-def _differences(report: Json) -> str:
+def _differences(report: Json) -> Iterable[str]:
     rows = [
         [
             entry["protocol"],
@@ -103,7 +102,13 @@ def _differences(report: Json) -> str:
         for entry in report["differences"]
         if entry["metric"] in _SHOWN_DIFFERENCES and report["against"] in (entry["arm"], entry["against"])
     ]
-    return _table(("protocol", "metric", "difference", "value", "p (Holm)"), rows) if rows else ""
+    if rows:
+        yield "## Differences"
+        yield (
+            "Paired by question; intervals by bootstrap over groups, p by sign flips of groups, adjusted by Holm "
+            "within each protocol and metric."
+        )
+        yield _table(("protocol", "metric", "difference", "value", "p (Holm)"), rows)
 
 
 def _categories(report: Json) -> Iterable[str]:
@@ -192,10 +197,12 @@ def _cost(report: Json) -> str:
         for arm, entry in timings["arms"].items()
     ]
     machine = timings["environment"]
-    head = ("arm", "batch", "s (median)", "s (p95)", "first text, s", "tokens/s")
+    head = ("arm", "batch", "s (median)", "s (p95)", "first text, s", "tokens of text/s")
     return (
         f"{machine['cpus']} CPUs, load {machine['load_1m']}; generation alone, as measured when each answer was "
-        "computed. Memory is the peak of the whole process while the arm answered, with what was loaded before.\n\n"
+        "computed; those of a batch share its time evenly, and none has a first text. Tokens are those of the answer's "
+        "text, with what was quoted without asking the model. Memory is the peak of the whole process while the arm "
+        "answered, with what was loaded before.\n\n"
         + _table((*head, "process peak, MiB", *(("CUDA peak, MiB",) if on_cuda else ())), rows)
     )
 

@@ -121,7 +121,7 @@ def _tested(report: Json) -> str:
     if not rows:
         return ""
     head = (_text("protocol"), _text("metric"), _text("arm"), _text("difference"), _text("p_value"))
-    return f"<details><summary>{escape(_text('p_value'))}</summary>{table(head, rows, numbers=2)}</details>"
+    return f"<details><summary>{escape(_text('tested'))}</summary>{table(head, rows, numbers=2)}</details>"
 
 
 def _categories(report: Json) -> list[str]:
@@ -238,6 +238,7 @@ def _cost(report: Json) -> str:
     rows = [
         [
             arm,
+            str(entry["batch"]),
             f"{entry['seconds_median']:.2f}",
             f"{entry['seconds_p95']:.2f}",
             number_cell(entry["first_text_median"], 2),
@@ -247,7 +248,7 @@ def _cost(report: Json) -> str:
         ]
         for arm, entry in arms.items()
     ]
-    keys = ["arm", "seconds", "seconds_p95", "first_text", "tokens_per_second", "memory"]
+    keys = ["arm", "batch", "seconds", "seconds_p95", "first_text", "tokens_per_second", "memory"]
     keys += ["memory_cuda"] if on_cuda else []
     note = f"<p class='soft'>{escape(_text('memory_note'))}</p>"
     head = [_text(key) for key in keys]

@@ -135,7 +135,7 @@ def draw_questions(config: EvaluationConfig, trained: Collection[str] = ()) -> Q
             sound = [replace(item, references=()) for item in sound]
         leaks += checker.leaks
         if not order:
-            raise InputError(f"protocol {protocol} has no question in these files; set protocols.{protocol} to 0")
+            raise InputError(f"protocol {protocol} {_why_none(source, checker)}; set protocols.{protocol} to 0")
         available[protocol] = len(order)
         drawn += [sound[position] for position in sorted(order[:limit])]
     names = dict.fromkeys(name for name in (source.file, source.questions, source.foreign) if name)
@@ -192,6 +192,16 @@ def _candidates(
     else:
         for group, wording in _asked_wordings(held_out, source):
             yield replace(_of(protocol, wording, [group]), targets=(), base=REMOVED)
+
+
+def _why_none(source: SourceSettings, checker: "_LeakCheck") -> str:
+    if checker.leaks:
+        return (
+            f"has no question left: {len(checker.leaks)} were left out, the first because it {checker.leaks[0].reason}"
+        )
+    if source.questions:
+        return f"has no question in {source.questions}, nor a wording {source.ask_wording} in {source.file}"
+    return f"has no question: too few groups of {source.file} have a wording {source.ask_wording} (source.ask_wording)"
 
 
 def _misspelt(plain: Sequence[AskedQuestion], seed: int) -> list[AskedQuestion]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,21 @@ def read_report(path: Path) -> dict[str, Any]:
         raise InputError(f"{file}: has schema {found!r}, this dobae compares {SCHEMA!r}; run the evaluation again")
     if lacking := _lacking(report):
         raise InputError(f"{file}: is damaged, it lacks {lacking}; run the evaluation again")
+    ids = [item["id"] for item in report["questions"]]
+    if len(set(ids)) < len(ids):
+        raise InputError(f"{file}: is damaged, a question stands there twice; run the evaluation again")
     return dict(report)
 
 
-_READ = {"metric_encoder": dict, "prompt": dict, "files": dict, "arms": dict, "means": dict, "questions": list}
+_READ = {
+    "metric_encoder": dict,
+    "prompt": dict,
+    "files": dict,
+    "protocols": dict,
+    "arms": dict,
+    "means": dict,
+    "questions": list,
+}
 _READ_OF_A_QUESTION = {"id": str, "protocol": str, "targets": list, "scores": dict}
 
 
@@ -64,10 +76,19 @@ def _lacking(report: Mapping[str, Any]) -> str:
         return name
     if "fingerprint" not in report["metric_encoder"]:
         return "metric_encoder.fingerprint"
+    if arm := next((arm for arm, entry in report["arms"].items() if not isinstance(entry, dict)), ""):
+        return f"arms.{arm}"
     for number, item in enumerate(report["questions"], 1):
         if not isinstance(item, dict):
             return f"question {number}"
         for name, kind in _READ_OF_A_QUESTION.items():
             if not isinstance(item.get(name), kind):
                 return f"{name} of question {number}"
+        for arm, scores in item["scores"].items():
+            if not isinstance(scores, dict) or not all(_is_score(score) for score in scores.values()):
+                return f"a score of {arm} for question {number}"
     return ""
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value)

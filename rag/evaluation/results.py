@@ -46,6 +46,9 @@ COMPARED = (
 )
 """Metrics of which differences between arms are tested."""
 
+_OF_ONE_RANKING = ("mrr", "ndcg_10")
+"""Of these a question asked whole and one split into parts have different definitions (`rag.evaluation.scoring`)."""
+
 CURVE_POINTS = 200
 """Points kept of a curve at most."""
 
@@ -110,6 +113,8 @@ class Results:
         found: list[Json] = []
         for protocol in self.protocols:
             for metric in COMPARED:
+                if protocol == "compound" and metric in _OF_ONE_RANKING:
+                    continue
                 family = []
                 for first, second in combinations(self.scores, 2):
                     entry = self._difference(second, first, metric, protocol)
@@ -184,7 +189,7 @@ class Results:
                     continue
                 sure = np.array([_confidence(line.record) for line in asked])
                 quality = np.array([line.scores["cosine"] for line in asked])
-                clusters = _clusters(asked)
+                clusters = _clusters_of_lines(asked)
                 told = bootstrap_quality_at(
                     sure,
                     quality,
@@ -219,15 +224,15 @@ class Results:
     def cases(self, main: str, count: int) -> dict[str, list[Json]]:
         """Returns the questions on which the main arm gains and loses most against the reference arm, by cosine.
 
-        Compares the first answer of both, which is the one shown. No question is among the best and the worst.
+        Compares the first answer of both, which is the one shown. Questions on which both are equal are neither.
         """
         ours = self._first(main)
         theirs = dict.fromkeys(ours, 0.0) if main == self._against else self._first(self._against)
-        gains = {name: ours[name] - theirs[name] for name in ours if name in theirs}
+        gains = {name: round(ours[name] - theirs[name], 6) for name in ours if name in theirs}
         ordered = sorted(gains, key=lambda name: (-gains[name], name))
-        lines = [{"question": name, "gain": round(gains[name], 6)} for name in ordered]
-        best = lines[: min(count, -(-len(lines) // 2))]
-        return {"best": best, "worst": lines[len(best) :][::-1][:count]}
+        best = [{"question": name, "gain": gains[name]} for name in ordered if gains[name] > 0]
+        worst = [{"question": name, "gain": gains[name]} for name in reversed(ordered) if gains[name] < 0]
+        return {"best": best[:count], "worst": worst[:count]}
 
     def _first(self, arm: str) -> dict[str, float]:
         """Cosine of the first answer to each question that has one."""
@@ -249,10 +254,10 @@ class Results:
         if not known:
             return None
         shares = np.array([float(value) for _, value in known])
-        return _interval(self._bootstrap(shares, _clusters([line for line, _ in known])))
+        return _interval(self._bootstrap(shares, _clusters_of_lines([line for line, _ in known])))
 
     def _auroc(self, real: Sequence[_Line], other: Sequence[_Line]) -> Interval:
-        ours, theirs = _clusters(real), _clusters(other)
+        ours, theirs = _clusters_of_lines(real), _clusters_of_lines(other)
         return bootstrap_auroc(
             np.array([line.record["similarity"] for line in real]),
             np.array([line.record["similarity"] for line in other]),
@@ -297,7 +302,7 @@ class Results:
         return {"arm": arm, "against": other, "questions": len(both), **_interval(interval), "p": p}
 
     def _clusters(self, asked: Sequence[str]) -> list[int]:
-        return clusters_of([self._by_id[name].targets for name in asked])
+        return _clusters([self._by_id[name] for name in asked])
 
     def _bootstrap(self, values: Floats, clusters: Sequence[int]) -> Interval:
         drawn = bootstrap_mean(values, clusters=clusters, samples=self._settings.bootstrap, seed=self._settings.seed)
@@ -345,8 +350,13 @@ def _confidence(record: Record) -> float:
     return -1.0 if record["abstained"] else float(record["confidence"])
 
 
-def _clusters(lines: Sequence[_Line]) -> list[int]:
-    return clusters_of([line.item.targets for line in lines])
+def _clusters(asked: Sequence[AskedQuestion]) -> list[int]:
+    """Numbers what is drawn together; a question without groups is tied to itself alone, however often it is asked."""
+    return clusters_of([item.targets or (item.id,) for item in asked])
+
+
+def _clusters_of_lines(lines: Sequence[_Line]) -> list[int]:
+    return _clusters([line.item for line in lines])
 
 
 def _interval(interval: Interval) -> Json:

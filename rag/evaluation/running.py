@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from data.errors import InputError
 from data.prompts import PROMPT_VERSION, prompt_digest
 from index.encoders.base import Encoder, EncoderSettings, make_encoder
 from index.encoders.cache import CachedEncoder, EmbeddingCache
@@ -72,6 +73,7 @@ def evaluate(
     begin = perf_counter()
     arms = prepare_arms(config.arms)
     questions = draw_questions(config, frozenset().union(*(arm.trained or () for arm in arms)))
+    _check_asked(config, arms, questions)
     cache = EmbeddingCache(out / CACHE / "embeddings.sqlite")
     inner = encoder or make_encoder(EncoderSettings(spec=config.source.encoder))
     bases = _open(questions, CachedEncoder(inner, cache), out / CACHE, _bar(progress, "building bases"))
@@ -91,6 +93,21 @@ def evaluate(
         report["timings"]["seconds"] = round(perf_counter() - begin, 1)
         report["timings"]["computed"] = journal.written
         return Evaluation(report, journal.written, tuple(report["notes"]))
+
+
+def _idle(arms: list[Arm], questions: QuestionSet) -> list[str]:
+    """Names of the arms that take none of the questions."""
+    return [arm.settings.name for arm in arms if not any(map(arm.takes, questions.questions))]
+
+
+def _check_asked(config: EvaluationConfig, arms: list[Arm], questions: QuestionSet) -> None:
+    for name in _idle(arms, questions):
+        if name in (config.main, config.against):
+            asked = ", ".join(dict.fromkeys(item.protocol for item in questions.questions))
+            raise InputError(
+                f"arm {name} takes part in no protocol that is asked ({asked}); change its protocols, "
+                "or name other arms in [report] main and against"
+            )
 
 
 def _open(questions: QuestionSet, encoder: Encoder, folder: Path, bar: Any) -> dict[str, OpenBase]:
@@ -241,6 +258,7 @@ def _notes(arms: list[Arm], questions: QuestionSet, metric: MetricEncoder) -> li
             notes.append(
                 f"arm {arm.settings.name} was trained on {len(seen)} of the {len(asked)} groups asked in the base"
             )
+    notes += [f"arm {name} takes part in no protocol that is asked" for name in _idle(arms, questions)]
     unknown = [arm.settings.name for arm in arms if arm.trained is None]
     if unknown:
         notes.append(f"the adapter of {', '.join(unknown)} does not say what it was trained on; unseen is not checked")

@@ -90,6 +90,12 @@ def compare(
         note(line)
     changes = compare_reports(first, second)
     judged = [(rule, *apply_rule(rule, first, second)) for rule in rules]
+    for rule, change, _ in judged:
+        if change.unpaired:
+            note(
+                f"{rule.text}: {change.unpaired} questions have this score in one report only and are not compared "
+                f"(was the other refused?); {rule.arm}.answered says how many were answered"
+            )
     broken = [rule.text for rule, _, fails in judged if fails]
     if as_json:
         facts = {"changes": [_as_json(change) for change in changes]}

@@ -66,6 +66,32 @@ def test_a_report_from_before_devices_were_recorded_is_compared(report: dict[str
     assert compare(older, report)
 
 
+def test_a_file_of_another_name_is_the_same_and_another_model_is_told(report: dict[str, Any]) -> None:
+    other = deepcopy(report)
+    other["files"] = {f"elsewhere/{name}": digest for name, digest in other["files"].items()}
+    assert check_comparable(report, other) == []
+    other["arms"]["extractive"]["digest"] = "another"
+    assert check_comparable(report, other) == ["arm extractive has another model, another adapter or other settings"]
+
+
+def test_scores_that_one_report_lacks_are_counted(report: dict[str, Any]) -> None:
+    other = deepcopy(report)
+    having = [item for item in other["questions"] if "support" in item["scores"]["extractive"]]
+    for item in having[:2]:
+        del item["scores"]["extractive"]["support"]
+    rule = parse_rule("extractive.support drops 0.01")
+    for before, after in ((report, other), (other, report)):
+        change, _ = apply_rule(rule, before, after)
+        assert (change.questions, change.unpaired) == (len(having) - 2, 2)
+    assert apply_rule(rule, report, report)[0].unpaired == 0
+
+
+@pytest.mark.parametrize("way", ["drops", "rises"])
+def test_no_change_breaks_no_rule(report: dict[str, Any], way: str) -> None:
+    assert not apply_rule(parse_rule(f"extractive.cosine {way} 0"), report, report)[1]
+    assert apply_rule(parse_rule("extractive.cosine drops 0"), report, lowered(report, 0.001))[1]
+
+
 @pytest.mark.parametrize(("by", "broken"), [(0.02, True), (0.01, True), (0.009, False), (-0.05, False)])
 def test_a_drop_closes_the_gate_from_its_size_on(report: dict[str, Any], by: float, broken: bool) -> None:
     change, fails = apply_rule(parse_rule("extractive.cosine drops 0.01"), report, lowered(report, by))

@@ -135,3 +135,15 @@ def test_a_protocol_without_questions_is_an_error(
     )
     with pytest.raises(InputError, match="protocol paraphrase has no question"):
         draw_questions(change("protocols", seed=0))
+
+
+def test_a_protocol_without_a_question_says_why(change: Callable[..., EvaluationConfig]) -> None:
+    told = r"protocol paraphrase has no question: .*groups\.jsonl have a wording 9 .*; set protocols\.paraphrase to 0"
+    with pytest.raises(InputError, match=told):
+        draw_questions(change("source", ask_wording=9))
+
+
+def test_a_protocol_whose_questions_all_leak_says_so(config: EvaluationConfig) -> None:
+    trained = {group.id for group in make_groups()}
+    with pytest.raises(InputError, match="protocol unseen has no question left: 4 were left out, the first because it"):
+        draw_questions(config, trained)

@@ -114,6 +114,31 @@ def test_refusals_and_auroc_have_their_values_and_intervals(world: World) -> Non
     assert entry["protocols"]["noisy"]["refused_by_threshold"] == {"value": 0.0, "low": None, "high": None}
 
 
+def test_draws_of_one_question_without_groups_are_no_questions_of_their_own(world: World) -> None:
+    for number in range(6):
+        world.ask(f"real{number}", "a", (0.5, 0.5), (0.5, 0.5), protocol="paraphrase")
+    for number in range(4):
+        world.ask(f"other{number}", "a", *[(0.1 + number / 5, None)] * 3, protocol="out_of_domain")
+    entry = world.results().abstention(world.askings, world.answers)["a"]
+    # Twelve answers, four questions: too few for an interval.
+    assert entry["protocols"]["out_of_domain"]["refused_by_model"]["low"] is None
+    assert entry["auroc"]["out_of_domain"]["low"] is None
+
+
+def test_ranks_of_split_questions_are_not_set_beside_those_of_whole_ones(world: World) -> None:
+    for arm in ("a", "b"):
+        for protocol in ("paraphrase", "compound"):
+            for number in range(6):
+                world.ask(f"{protocol}{number}", arm, (0.5, 0.5), protocol=protocol)
+    for of in world.scores.values():
+        for drawn in of.values():
+            drawn[0] |= {"recall_1": 1.0, "mrr": 1.0, "ndcg_10": 1.0}
+    compared = {(entry["protocol"], entry["metric"]) for entry in world.results().differences()}
+    ranks = {"recall_1", "mrr", "ndcg_10"}
+    assert {metric for protocol, metric in compared if protocol == "paraphrase"} >= ranks
+    assert {metric for protocol, metric in compared if protocol == "compound"} & ranks == {"recall_1"}
+
+
 def test_answers_are_ordered_by_confidence_and_questions_told_apart_by_similarity(world: World) -> None:
     for number in range(6):
         world.ask(f"q{number}", "a", (0.9, number / 10), protocol="paraphrase", confidence=number / 10)
@@ -142,32 +167,40 @@ def fill(world: World, arm: str, cosines: Sequence[float], **values: Any) -> Non
 
 
 @pytest.mark.parametrize("questions", [1, 2, 3, 10, 39, 40, 50])
-def test_no_case_is_among_the_best_and_the_worst(world: World, questions: int) -> None:
-    fill(world, "a", [0.0] * questions)
-    fill(world, "b", [number / 100 for number in range(questions)])
+def test_the_best_cases_gained_and_the_worst_lost(world: World, questions: int) -> None:
+    fill(world, "a", [0.5] * questions)
+    fill(world, "b", [0.5 + (number - questions // 2) / 100 for number in range(questions)])
     cases = world.results().cases("b", 20)
-    best, worst = ([line["question"] for line in cases[side]] for side in ("best", "worst"))
-    assert not set(best) & set(worst)
-    assert len(best) + len(worst) == min(questions, 40)
-    assert best[0] == f"q{questions - 1:02}"
-    assert worst[:1] == ["q00"][: questions - 1]
+    gains = {side: [line["gain"] for line in cases[side]] for side in ("best", "worst")}
+    assert all(gain > 0 for gain in gains["best"])
+    assert all(gain < 0 for gain in gains["worst"])
+    assert len(gains["best"]) == min(20, questions - 1 - questions // 2)
+    assert len(gains["worst"]) == min(20, questions // 2)
+    assert gains["best"] == sorted(gains["best"], reverse=True)
+    assert gains["worst"] == sorted(gains["worst"])
+
+
+def test_answers_that_score_alike_are_no_cases(world: World) -> None:
+    fill(world, "a", [0.5] * 6)
+    fill(world, "b", [0.5] * 6)
+    assert world.results().cases("b", 20) == {"best": [], "worst": []}
 
 
 def test_cases_compare_the_answers_that_are_shown(world: World) -> None:
     for number in range(4):
         world.ask(f"q{number}", "a", (0.5, 0.2), (0.5, 0.9))
-        world.ask(f"q{number}", "b", (0.5, 0.2 + number / 10), (0.5, 0.1))
+        world.ask(f"q{number}", "b", (0.5, 0.1 + number / 10), (0.5, 0.1))
     results = world.results()
     assert results.cases("b", 1) == {
-        "best": [{"question": "q3", "gain": 0.3}],
-        "worst": [{"question": "q0", "gain": 0.0}],
+        "best": [{"question": "q3", "gain": 0.2}],
+        "worst": [{"question": "q0", "gain": -0.1}],
     }
     assert results.draws(world.askings, world.answers)["q3"]["b"] == [
-        {"similarity": 0.5, "confidence": 0.5, "cosine": 0.5},
+        {"similarity": 0.5, "confidence": 0.5, "cosine": 0.4},
         {"similarity": 0.5, "confidence": 0.5, "cosine": 0.1},
     ]
     # The tables still take the mean over the seeds.
-    assert results.scores["b"]["q3"]["cosine"] == pytest.approx(0.3)
+    assert results.scores["b"]["q3"]["cosine"] == pytest.approx(0.25)
 
 
 def test_a_category_of_few_groups_has_neither_interval_nor_p(world: World) -> None:

@@ -247,6 +247,11 @@ def test_the_notes_say_how_many_groups_asked_a_model_was_trained_on(
         (lambda report: report.update(questions={}), "questions"),
         (lambda report: report["questions"].insert(1, 3), "question 2"),
         (lambda report: report["questions"][2].pop("scores"), "scores of question 3"),
+        (lambda report: report.pop("protocols"), "protocols"),
+        (lambda report: report["arms"].update(oracle=None), r"arms\.oracle"),
+        (lambda report: report["questions"][0]["scores"].update(random=[1]), "a score of random for question 1"),
+        (lambda report: report["questions"][0]["scores"]["random"].update(cosine=None), "a score of random"),
+        (lambda report: report["questions"][0]["scores"]["random"].update(cosine=float("nan")), "a score of random"),
     ],
 )
 def test_a_damaged_report_is_one_line(
@@ -257,8 +262,32 @@ def test_a_damaged_report_is_one_line(
     assert read_report(tmp_path)["schema"] == report["schema"]
     damage(report)
     (tmp_path / "report.json").write_text(json.dumps(report), "utf-8")
-    with pytest.raises(InputError, match=rf"report\.json: is damaged, it lacks {lacking}; run the evaluation again"):
+    with pytest.raises(InputError, match=rf"report\.json: is damaged, it lacks {lacking}.*; run the evaluation again"):
         read_report(tmp_path)
+
+
+def test_a_question_that_stands_twice_in_a_report_is_refused(config: EvaluationConfig, tmp_path: Path) -> None:
+    report = run(config, tmp_path).report
+    report["questions"].append(report["questions"][0])
+    write_report(report, tmp_path)
+    with pytest.raises(InputError, match=r"report\.json: is damaged, a question stands there twice"):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize("idle", ["random", "oracle", "extractive"])
+def test_an_arm_that_is_asked_nothing_is_told_before_anything_is_answered(
+    world: dict[str, Any], tmp_path: Path, idle: str
+) -> None:
+    for arm in world["arms"]:
+        if arm["name"] == idle:
+            arm["protocols"] = ["unseen"]
+    config = parse_config(world | {"protocols": {"paraphrase": 5}}, "test")
+    if idle == "extractive":  # neither the first nor the last
+        assert f"arm {idle} takes part in no protocol that is asked" in run(config, tmp_path).notes
+        return
+    with pytest.raises(InputError, match=rf"arm {idle} takes part in no protocol that is asked \(paraphrase\)"):
+        run(config, tmp_path)
+    assert not (tmp_path / JOURNAL).exists()
 
 
 def test_a_report_of_another_version_is_refused(tmp_path: Path) -> None:
