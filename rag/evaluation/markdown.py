@@ -168,16 +168,22 @@ def _refused(report: Json) -> str:
 
 def _auroc(report: Json) -> Iterable[str]:
     rows = [
-        [arm, " + ".join(entry["positives"]), protocol, value_cell(value)]
+        [
+            arm,
+            " + ".join(entry["positives"]),
+            protocol,
+            value_cell(value),
+            value_cell(entry["auroc_confidence"][protocol]),
+        ]
         for arm, entry in report["abstention"].items()
         for protocol, value in entry["auroc"].items()
     ]
     if rows:
         yield (
-            "AUROC: how often a question that the base answers is nearer to a stored one than one it should refuse is. "
-            "Positives are the questions of all protocols named, pooled."
+            "AUROC: how often a question that the base answers is nearer to a stored one (or has an answer of larger "
+            "confidence) than one it should refuse. Positives are the questions of all protocols named, pooled."
         )
-        yield _table(("arm", "positives", "negatives", "AUROC"), rows)
+        yield _table(("arm", "positives", "negatives", "AUROC of similarity", "of confidence"), rows)
 
 
 def _cost(report: Json) -> str:

@@ -220,15 +220,21 @@ def _abstention(report: Json) -> str:
         for protocol, shares in entry["protocols"].items()
     ]
     told = [
-        [arm, " + ".join(map(_protocol, entry["positives"])), _protocol(protocol), value_cell(value)]
+        [
+            arm,
+            " + ".join(map(_protocol, entry["positives"])),
+            _protocol(protocol),
+            value_cell(value),
+            value_cell(entry["auroc_confidence"][protocol]),
+        ]
         for arm, entry in report["abstention"].items()
         for protocol, value in entry["auroc"].items()
     ]
     head = [_text(key) for key in ("arm", "protocol", "refused_threshold", "refused_model", "empty")]
     found = f"<h2>{escape(_text('abstention'))}</h2>{table(head, rows, numbers=3)}"
     if told:
-        names = (_text("arm"), _text("positives"), _text("negatives"), "AUROC")
-        found += f"<p class='soft'>{escape(_text('pooled'))}</p>{table(names, told, numbers=1)}"
+        names = (_text("arm"), _text("positives"), _text("negatives"), _text("auroc"), _text("auroc_confidence"))
+        found += f"<p class='soft'>{escape(_text('pooled'))}</p>{table(names, told, numbers=2)}"
     return found
 
 

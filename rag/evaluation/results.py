@@ -138,7 +138,7 @@ class Results:
         return found
 
     def abstention(self, askings: Sequence[Asking], answers: Mapping[str, Record]) -> Json:
-        """Returns how well similarity tells answerable questions from others, and what is refused.
+        """Returns how well similarity and confidence tell answerable questions from others, and what is refused.
 
         `refused_by_threshold` is what the base's own threshold would refuse, `refused_by_model` what the generator
         itself declined to answer, `empty` where it said nothing. Positives of the AUROC are the questions of all
@@ -146,7 +146,7 @@ class Results:
         """
         found: Json = {}
         for arm, lines in self._lines(askings, answers).items():
-            entry: Json = {"protocols": {}, "positives": {}, "auroc": {}}
+            entry: Json = {"protocols": {}, "positives": {}, "auroc": {}, "auroc_confidence": {}}
             for protocol in self.protocols:
                 asked = [line for line in lines if line.item.protocol == protocol]
                 if asked:
@@ -166,7 +166,8 @@ class Results:
             for protocol in UNANSWERABLE:
                 other = [line for line in sure if line.item.protocol == protocol]
                 if real and other:
-                    entry["auroc"][protocol] = _interval(self._auroc(real, other))
+                    entry["auroc"][protocol] = _interval(self._auroc(real, other, "similarity"))
+                    entry["auroc_confidence"][protocol] = _interval(self._auroc(real, other, "confidence"))
             found[arm] = entry
         return found
 
@@ -256,11 +257,11 @@ class Results:
         shares = np.array([float(value) for _, value in known])
         return _interval(self._bootstrap(shares, _clusters_of_lines([line for line, _ in known])))
 
-    def _auroc(self, real: Sequence[_Line], other: Sequence[_Line]) -> Interval:
+    def _auroc(self, real: Sequence[_Line], other: Sequence[_Line], by: str) -> Interval:
         ours, theirs = _clusters_of_lines(real), _clusters_of_lines(other)
         return bootstrap_auroc(
-            np.array([line.record["similarity"] for line in real]),
-            np.array([line.record["similarity"] for line in other]),
+            np.array([line.record[by] for line in real]),
+            np.array([line.record[by] for line in other]),
             positive_clusters=ours,
             negative_clusters=theirs,
             samples=self._settings.bootstrap,

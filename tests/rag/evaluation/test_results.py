@@ -144,7 +144,9 @@ def test_answers_are_ordered_by_confidence_and_questions_told_apart_by_similarit
         world.ask(f"q{number}", "a", (0.9, number / 10), protocol="paraphrase", confidence=number / 10)
         world.ask(f"o{number}", "a", (0.2, None), protocol="out_of_domain", confidence=0.9)
     results = world.results()
-    assert results.abstention(world.askings, world.answers)["a"]["auroc"]["out_of_domain"]["value"] == 1.0
+    entry = results.abstention(world.askings, world.answers)["a"]
+    assert entry["auroc"]["out_of_domain"]["value"] == 1.0
+    assert entry["auroc_confidence"]["out_of_domain"]["value"] == 0.0
     curve = results.curves(world.askings, world.answers)["a"]["paraphrase"]
     assert at(curve, 0.5)["value"] == pytest.approx(0.4)
 
