@@ -121,6 +121,8 @@ def check_comparable(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
     if before["prompt"] != after["prompt"]:
         notes.append("the prompts differ")
     # Reports made before these were recorded do not hold them.
+    bases = [report.get("bases", {}) for report in (before, after)]
+    notes += [f"base {name} differs" for name in bases[0] if name in bases[1] and bases[0][name] != bases[1][name]]
     if before.get("answering_version") != after.get("answering_version"):
         notes.append("the code that answers differs")
     for arm in (arm for arm in before["arms"] if arm in after["arms"]):

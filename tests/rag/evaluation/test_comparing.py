@@ -70,8 +70,11 @@ def test_a_file_of_another_name_is_the_same_and_another_model_is_told(report: di
     other = deepcopy(report)
     other["files"] = {f"elsewhere/{name}": digest for name, digest in other["files"].items()}
     assert check_comparable(report, other) == []
-    other["arms"]["extractive"]["digest"] = "another"
-    assert check_comparable(report, other) == ["arm extractive has another model, another adapter or other settings"]
+    other["arms"]["extractive"]["digest"] = other["bases"]["full"]["digest"] = "another"
+    assert check_comparable(report, other) == [
+        "base full differs",
+        "arm extractive has another model, another adapter or other settings",
+    ]
 
 
 def test_scores_that_one_report_lacks_are_counted(report: dict[str, Any]) -> None:
