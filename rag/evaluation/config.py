@@ -96,7 +96,7 @@ class ArmSettings:
         split: Answer the parts of a compound question one by one.
         refuse: Refuse below the base's threshold. Off, every question is answered and the report still says what
             would have been refused, so that risk against coverage can be drawn whole.
-        max_new_tokens: Most tokens of one part's answer; a model that quotes ends with the last sentence that fits.
+        max_new_tokens: Most tokens of one part's answer; a model that quotes leaves out what does not fit.
         wording: Whose words a local model answers in: its examples' ("quoted"), its own ("free"), or as
             `dobae ask` would let it ("auto").
         batch: Questions generated at once; for local models.

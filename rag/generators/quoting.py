@@ -97,8 +97,7 @@ def quotations(
         return len(quote) <= request.max_new_tokens
 
     answers = [tokens(REFUSAL)] if request.refusable else []
-    quote = tokens(" ".join(best))
-    if fits(quote):
+    if best and fits(quote := tokens(" ".join(best))):
         pairs = (tokens(" ".join((*best, *other))) for other in others)
         answers += [quote, *filter(fits, pairs)]
     elif best:

@@ -167,6 +167,14 @@ def test_no_answer_is_allowed_that_would_break_off(tiny_tokenizer: Any, hits: tu
     assert lengths(min(starts) - 1) == [min(starts)]
 
 
+def test_where_no_example_is_near_only_the_refusal_is_allowed(tiny_tokenizer: Any, hits: tuple[Hit, ...]) -> None:
+    far = replace(hits[0], behind=QUOTED_WITHIN + 0.01)
+    request = GenerationRequest.of("벽지", (far,))
+    prompt = prompt_ids(tiny_tokenizer, request.messages)
+    allowed = quotations(tiny_tokenizer, prompt, request, frozenset({tiny_tokenizer.eos_token_id}))
+    assert [tiny_tokenizer.decode(tokens) for tokens in every(allowed)] == [REFUSAL]
+
+
 def test_a_model_that_has_no_choice_is_not_asked(tiny_tokenizer: Any, hits: tuple[Hit, ...]) -> None:
     request = GenerationRequest.of("벽지가 들떠요", hits[:1], refusable=False)
     prompt = prompt_ids(tiny_tokenizer, request.messages)
