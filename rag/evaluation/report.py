@@ -33,6 +33,15 @@ def write_report(report: dict[str, Any], folder: Path) -> None:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
 
 
+def holds_other_settings(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Says whether the folder holds a report of other settings than `config` (`EvaluationConfig.to_json`)."""
+    try:
+        report = json.loads((folder / JSON_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(report, dict) and report.get("config") != json.loads(json.dumps(config))
+
+
 def read_report(path: Path) -> dict[str, Any]:
     """Reads a `report.json`, or the one in a folder.
 

@@ -69,6 +69,21 @@ def test_an_evaluation_leaves_three_reports_and_a_second_run_computes_nothing(co
     assert again["metric"]["proxy"] is True
 
 
+def test_a_report_of_other_settings_is_not_replaced_in_silence(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("evaluate", config, "--out", out)
+    again = run("evaluate", config, "--out", out)
+    config.write_text(config.read_text("utf-8").replace("paraphrase = 2", "paraphrase = 1"), "utf-8")
+    other = run("evaluate", config, "--out", out)
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "report.json").write_text("{", "utf-8")
+
+    assert "other settings" not in again.stderr
+    assert f"{out}: holds a report of other settings" in other.stderr
+    assert run("evaluate", config, "--out", damaged).exit_code == 0
+
+
 def test_the_gate_decides_the_exit_status(config: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("evaluate", config, "--out", out)

@@ -38,12 +38,14 @@ def run(
     from data.errors import InputError
     from data.settings import find_config
     from rag.evaluation.config import PRESETS, read_config
-    from rag.evaluation.report import write_report
+    from rag.evaluation.report import holds_other_settings, write_report
     from rag.evaluation.running import evaluate
 
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a directory with --out")
     settings = read_config(find_config(config, PRESETS))
+    if holds_other_settings(out, settings.to_json()):
+        note(f"{out}: holds a report of other settings, which is replaced (answers are kept); another --out keeps both")
     with progress_bar("evaluating") as bar:
         found = evaluate(settings, out, progress=lambda what, done, total: bar(done, total, what))
     write_report(found.report, out)
