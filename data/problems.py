@@ -68,9 +68,11 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"the reports share no (?:question|arm)", "nothing_shared"),
     (r"(?P<count>\d+) questions of the (?:first|second) report are not in the other", "not_in_both"),
     (r"file (?P<name>.+) differs", "other_file"),
+    (r"base (?P<name>.+) differs", "other_base"),
     (r"the prompts differ", "other_prompt"),
     (r"the code that answers differs", "other_code"),
     (r"arm (?P<arm>.+) ran on (?P<before>.+) and on (?P<after>.+)", "other_device"),
+    (r"arm (?P<arm>.+) has another model, another adapter or other settings", "other_arm"),
     # models
     (r"run `dobae models pull`", "no_model"),
 )

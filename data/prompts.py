@@ -73,7 +73,10 @@ def plain_prompt(messages: Sequence[Message]) -> str:
 
 
 def prompt_digest() -> str:
-    """Returns a digest of every template, so that an unversioned change is noticed."""
+    """Returns a digest of every message's template, so that an unversioned change is noticed.
+
+    How messages are joined for a model without a chat template (`plain_prompt`) is not in it.
+    """
     templates = (PROMPT_VERSION, _SYSTEM_GROUNDED, _SYSTEM_CLOSED, _EXAMPLE, _GROUNDED, _CLOSED)
     return sha256("\x1f".join(templates).encode()).hexdigest()[:16]
 

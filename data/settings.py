@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,13 @@ def project_path(name: str) -> Path:
 def preset_names(folder: Path) -> list[str]:
     """Returns the names of the presets in a folder."""
     return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def preset_summary(folder: Path, name: str) -> str:
+    """Returns the first sentence of a preset's opening comment, behind the line that says how it is launched."""
+    lines = (folder / f"{name}.toml").read_text("utf-8").splitlines()
+    about = " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines[1:]))
+    return about.partition(". ")[0].removesuffix(".")
 
 
 def find_config(name: str, presets: Path) -> Path:

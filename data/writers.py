@@ -132,27 +132,6 @@ def write_groups_jsonl(path: Path, groups: Iterable[QAGroup]) -> None:
     write_json_lines(path, map(asdict, groups))
 
 
-def write_groups_csv(path: Path, groups: Sequence[QAGroup]) -> None:
-    """Writes the DACON layout, with as many `질문_n` and `답변_n` columns as the largest group needs."""
-    questions = max((len(group.questions) for group in groups), default=1)
-    answers = max((len(group.answers) for group in groups), default=1)
-    header = [
-        "id",
-        *(f"질문_{n}" for n in range(1, questions + 1)),
-        "category",
-        *(f"답변_{n}" for n in range(1, answers + 1)),
-    ]
-    rows = [
-        [group.id, *_padded(group.questions, questions), group.category, *_padded(group.answers, answers)]
-        for group in groups
-    ]
-    write_atomically(path, _csv_text([header, *rows]))
-
-
-def _padded(texts: tuple[str, ...], length: int) -> list[str]:
-    return [*texts, *[""] * (length - len(texts))]
-
-
 def _csv_text(rows: Iterable[Sequence[str]]) -> str:
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator="\n").writerows(rows)

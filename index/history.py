@@ -4,12 +4,10 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 from data.types import QAGroup
 from index.examples import medoid
-
-Action = Literal["build", "add", "update", "remove", "import", "undo"]
 
 
 @dataclass(frozen=True, slots=True)

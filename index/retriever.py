@@ -80,10 +80,6 @@ class Retriever:
         """Encodes questions as the base's own were, everyday words as written ones; shape `(len(questions), dim)`."""
         return self._live.encoder.encode_queries([as_written(question) for question in questions])
 
-    def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
-        """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""
-        return self._hits(self.base, question, vector, top_k)
-
     def hits_of_vectors(self, questions: Sequence[str], vectors: Vectors, top_k: int | None = None) -> list[list[Hit]]:
         """Searches with several vectors made earlier by `encode`, all at one revision; one hit list a question."""
         base = self.base

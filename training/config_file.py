@@ -74,7 +74,7 @@ _AT_LEAST = {
     "adapter": {"r": 1, "alpha": 1},
     "data": {"reading_rows": 0, "max_length": 16},
     "mix": {"rows": 1, "examples": 1, "examples_least": 0, "reach": 0, "example_chars": 1, "held_out_rows": 1},
-    "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0, "weight_decay": 0},
+    "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0},
     "precision": {"threads": 0},
     "logging": {"every": 1},
     "output": {"save_every": 1, "keep": 2},
@@ -111,6 +111,10 @@ def _range_problems(config: TrainConfig) -> list[str]:
         for key in keys
         if not 0 < getattr(getattr(config, section), key) < inf
     ]
+    if not 0 <= config.optimisation.weight_decay < inf:
+        problems.append(
+            f"optimisation.weight_decay is {config.optimisation.weight_decay}; it must be at least 0, and finite"
+        )
     if not 0 < config.data.held_out < 1:
         problems.append(f"data.held_out is {config.data.held_out}; it must lie between 0 and 1, for example 0.15")
     if not 0 < config.mix.near_duplicate <= 1:
@@ -125,6 +129,8 @@ def _range_problems(config: TrainConfig) -> list[str]:
         problems.append("mix.compound needs mix.examples of at least 2: both questions' examples are shown")
     if config.data.reading_rows and not config.data.reading:
         problems.append("data.reading_rows is set without data.reading, the file to take them from")
+    if config.data.reading and not config.data.reading_rows:
+        problems.append("data.reading is set and data.reading_rows is 0; say how many rows to draw from it")
     precision = config.precision
     if precision.device == "cpu" and "float16" in (precision.weights, precision.compute):
         problems.append('precision float16 needs a GPU; use "auto" or "float32" on the CPU')

@@ -104,6 +104,8 @@ def held_out_rows(asked: Sequence[Asked], mix: MixSettings, seed: int) -> list[R
             compound=mix.compound / rest,
             unanswerable=mix.unanswerable / rest,
         )
+    if len({item.group.id for item in asked}) < 2:  # one group alone joins with none
+        plain = replace(plain, compound=0.0, grounded=plain.grounded + plain.compound)
     plain = replace(plain, rows=min(mix.held_out_rows, 2 * len(asked)))
     return draw_rows(asked, plain, seed)
 
@@ -121,9 +123,8 @@ def _counts(mix: MixSettings, rows: int) -> dict[Kind, int]:
 def _usable(asked: Sequence[Asked], kind: Kind, mix: MixSettings) -> list[Asked]:
     if not getattr(mix, kind):
         return []
-    least = {"closed_book": 0, "grounded": 0, "compound": 0, "unanswerable": 1}[kind]
-    usable = [item for item in asked if len(item.near_misses) >= least]
-    if len(usable) < (2 if kind == "compound" else 1):
+    usable = [item for item in asked if kind != "unanswerable" or item.near_misses]
+    if len({item.group.id for item in usable}) < (2 if kind == "compound" else 1):
         raise InputError(f"too few groups for {kind} rows: give more groups, or set mix.{kind} to 0")
     return usable
 

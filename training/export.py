@@ -18,7 +18,7 @@ from data.errors import InputError, one_line
 from data.prompts import Example, closed_book_messages, grounded_messages
 from data.types import Message
 from training.errors import TrainingError
-from training.models import CARD, check_card, load_tokenizer, without_known_warnings
+from training.models import CARD, check_card, load_adapter, load_tokenizer, without_known_warnings
 from training.writing import disk_errors, make_folder, write_json
 
 Format = Literal["bfloat16", "float16"]
@@ -83,12 +83,13 @@ def _export(
     adapter: Path, base: Path, base_name: str, out: Path, dtype: Format, say: Callable[[str], None]
 ) -> Comparison:
     import torch
-    from peft import PeftModel
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     kind = getattr(torch, dtype)
+    if not (adapter / CARD).is_file():
+        raise InputError(f"the adapter in {adapter} is none of `dobae train`: {CARD} is missing")
     tokenizer = load_tokenizer(base)
     prompts = [prompt_ids(tokenizer, messages) for messages in _probes()]
     stop = stop_token(tokenizer)
@@ -101,7 +102,7 @@ def _export(
     say(f"loading {base_name} and the adapter in {dtype}")
     model = load(base)
     check_card(adapter, base_name, model, base)
-    adapted = PeftModel.from_pretrained(model, adapter, use_safetensors=True).eval()
+    adapted = load_adapter(model, adapter).eval()
     before = [_outputs(adapted, ids, stop) for ids in prompts]
     say("merging")
     merged = adapted.merge_and_unload(safe_merge=True)

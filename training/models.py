@@ -18,7 +18,7 @@ from data.errors import AdapterMismatchError, InputError, ModelNotFoundError, on
 from data.hub import snapshot_commit
 from data.model_files import sampled_digest
 from training.config import PrecisionSettings, TrainConfig
-from training.targets import ALL_LINEAR, check_targets
+from training.targets import ALL_LINEAR, adapted_layers, check_targets
 
 CARD = "dobae_adapter.json"
 """What an adapter was trained for; inference refuses one that does not fit."""
@@ -198,15 +198,15 @@ def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
         InputError: No layer has such a name, or the old adapter cannot be read.
         AdapterMismatchError: The old adapter was trained for another base.
     """
-    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft import LoraConfig, get_peft_model
 
     settings = config.adapter
     try:
         if settings.start_from:
             folder = Path(settings.start_from).expanduser()
             check_card(folder, config.model.base, model, base)
-            check_shape(folder, config)
-            return PeftModel.from_pretrained(model, folder, is_trainable=True, use_safetensors=True)
+            check_shape(folder, config, model)
+            return load_adapter(model, folder, is_trainable=True)
         check_targets(model, settings.targets)
         targets = "all-linear" if settings.targets == ALL_LINEAR else list(settings.targets)
         peft_config = LoraConfig(
@@ -256,8 +256,28 @@ def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
         raise AdapterMismatchError(f"the adapter in {folder} was trained on other weights than those in {base}")
 
 
-def check_shape(folder: Path, config: TrainConfig) -> None:
-    """Compares an adapter with the settings of the run that goes on from it, which cannot change its shape.
+def load_adapter(model: Any, folder: Path, **options: Any) -> Any:
+    """Puts the adapter of a folder on a model.
+
+    Args:
+        model: The base model.
+        folder: The adapter's.
+        **options: Of `PeftModel.from_pretrained`.
+
+    Raises:
+        InputError: Its files are damaged, or do not fit the model.
+    """
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    try:
+        return PeftModel.from_pretrained(model, folder, use_safetensors=True, **options)
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, OSError) as error:
+        raise InputError(f"the adapter in {folder} is damaged, or does not fit its base: {one_line(error)}") from error
+
+
+def check_shape(folder: Path, config: TrainConfig, model: Any) -> None:
+    """Compares an adapter with the settings of the run on `model` that goes on from it and cannot change its shape.
 
     Raises:
         InputError: They differ; all differences in one line.
@@ -272,7 +292,7 @@ def check_shape(folder: Path, config: TrainConfig) -> None:
         if getattr(old, key) != value
     ]
     targets = set(old.target_modules or ())
-    if new.targets != ALL_LINEAR and targets != set(new.targets):
+    if adapted_layers(model, targets) != adapted_layers(model, new.targets):
         problems.append(f"adapter.targets is {', '.join(new.targets)}, the adapter has {', '.join(sorted(targets))}")
     if problems:
         raise InputError(f"adapter.start_from {folder} has another shape: {'; '.join(problems)}")

@@ -93,6 +93,8 @@ def draw_reading_rows(records: Sequence[Record], count: int, mix: MixSettings, s
     rng = random.Random(seed)  # noqa: S311 - a reproducible draw, not a secret
     shelf = _Shelf([record for record in records if record.answer])
     unanswerable = [record for record in records if not record.answer] or list(shelf.records)
+    if len({record.topic for record in shelf.records}) < 2:
+        raise InputError("data.reading: its usable records ask about one thing; choosing needs two")
     refusals = round(count * mix.unanswerable / total)
     rows: list[Row] = []
     used: dict[tuple[str, str], int] = defaultdict(int)

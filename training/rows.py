@@ -3,14 +3,14 @@
 Training questions are asked of the training groups alone; held-out ones of everything, as a reader's would be.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from data.errors import DuplicateGroupError, InputError
-from data.readers import read_groups
+from data.errors import InputError
+from data.readers import ReadResult, read_all
 from data.settings import project_path
 from data.split import Split, near_duplicates, split_groups
 from data.training_report import SeenGroups, seen_groups
@@ -36,6 +36,7 @@ class Rendered:
         files: sha256 of each file, by its name in the configuration.
         sources: (source, licence, rows) of the reading data used.
         rejected: Rows of the files that could not be used.
+        notes: What the readers changed.
     """
 
     train: tuple[Row, ...]
@@ -44,6 +45,7 @@ class Rendered:
     files: dict[str, str]
     sources: tuple[tuple[str, str, int], ...] = ()
     rejected: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def prepare(
         InputError: A file, the split or a length cannot be used.
     """
     rendered = render(config, progress=progress)
+    for line in rendered.notes:
+        say(line)
     if rendered.rejected:
         say(f"{rendered.rejected} rows of the data files are unusable and left out; `dobae data audit` says which")
     train = encode_rows(rendered.train, tokenizer, config.data.max_length)
@@ -91,7 +95,8 @@ def render(config: TrainConfig, *, progress: Callable[[str, int, int], None] | N
 
     seed, mix = config.optimisation.seed, config.mix
     files = {name: project_path(name) for name in config.data.files}
-    groups, rejected = _read(files.values())
+    read = _read(files.values())
+    groups = read.groups
     earlier = seen_before(config)
     split = split_after(groups, earlier, held_out=config.data.held_out, seed=seed)
     encoder = MemoEncoder(make_encoder(EncoderSettings(spec=config.data.encoder)))
@@ -125,7 +130,8 @@ def render(config: TrainConfig, *, progress: Callable[[str, int, int], None] | N
         _ids(split, earlier),
         {name: _sha256(path) for name, path in files.items()},
         sources,
-        rejected,
+        len(read.rejects),
+        read.notes,
     )
 
 
@@ -192,18 +198,13 @@ def _ids(split: Split, earlier: SeenGroups) -> dict[str, list[str]]:
     }
 
 
-def _read(paths: Any) -> tuple[list[QAGroup], int]:
-    groups: dict[str, QAGroup] = {}
-    rejected = 0
-    for path in paths:
-        result = read_groups(path)
-        rejected += len(result.rejects)
-        for group in result.groups:
-            if groups.setdefault(group.id, group) != group:
-                raise DuplicateGroupError(f"{path}: id {group.id!r} stands for another group in an earlier file")
-    if len(groups) < 2:
-        raise InputError(f"{len(groups)} group in the data files; training needs at least two, better some hundreds")
-    return list(groups.values()), rejected
+def _read(paths: Iterable[Path]) -> ReadResult:
+    result = read_all(paths)
+    if len(result.groups) < 2:
+        raise InputError(
+            f"{len(result.groups)} group in the data files; training needs at least two, better some hundreds"
+        )
+    return result
 
 
 def _sha256(path: Path) -> str:

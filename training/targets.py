@@ -3,7 +3,7 @@
 PEFT takes what it finds of several names and passes over the rest: a typo would train fewer layers than meant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from data.errors import InputError
@@ -24,21 +24,43 @@ def check_targets(model: Any, targets: Sequence[str]) -> None:
     """
     if tuple(targets) == ALL_LINEAR:
         return
-    from torch import nn
-
     head = model.get_output_embeddings()
     modules = dict(model.named_modules())
     problems = []
     for target in targets:
-        found = [module for name, module in modules.items() if name == target or name.endswith(f".{target}")]
+        found = [module for name, module in modules.items() if _is_called(name, target)]
         if not found:
-            # GPT-2's Conv1D is a linear layer too; it counts its outputs in `nf`.
-            linear = [
-                name for name, module in modules.items() if isinstance(module, nn.Linear) or hasattr(module, "nf")
-            ]
-            known = sorted({name.rpartition(".")[2] for name in linear if modules[name] is not head})
+            known = sorted({name.rpartition(".")[2] for name in _linear_layers(model)})
             problems.append(f"no layer is called {target}" + hint(target, dict.fromkeys(known)))
         elif any(module is head for module in found):
             problems.append(f"{target} is the head, whose adapter would never be trained; leave it out")
     if problems:
         raise InputError(f"adapter.targets: {'; '.join(problems)}")
+
+
+def adapted_layers(model: Any, targets: Collection[str]) -> set[str]:
+    """Returns the whole names of the layers that targets stand for.
+
+    Args:
+        model: The base model, quantised or not.
+        targets: Last parts of the layers' names, or `ALL_LINEAR`.
+    """
+    if tuple(targets) == ALL_LINEAR:
+        return set(_linear_layers(model))
+    return {name for name, _ in model.named_modules() if any(_is_called(name, target) for target in targets)}
+
+
+def _is_called(name: str, target: str) -> bool:
+    return name == target or name.endswith(f".{target}")
+
+
+def _linear_layers(model: Any) -> list[str]:
+    """Names the linear layers but the head. GPT-2's Conv1D is one too; it counts its outputs in `nf`."""
+    from torch import nn
+
+    head = model.get_output_embeddings()
+    return [
+        name
+        for name, module in model.named_modules()
+        if (isinstance(module, nn.Linear) or hasattr(module, "nf")) and module is not head
+    ]

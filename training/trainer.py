@@ -88,7 +88,7 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]
         trainable_to_float32(self.model)
 
     def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
-        """Does nothing: the card is written once, at the end, by `training.card`."""
+        """Does nothing: the card is written once, at the end, by `training.report`."""
 
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Computes loss and gradients of one batch, and stops at a loss that is no number."""

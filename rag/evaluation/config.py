@@ -268,6 +268,8 @@ def _arm_problems(arms: list[ArmSettings]) -> list[str]:
         problems += [f"{where}.{key} is {value}; it must be at least 1" for key, value in counts.items() if value < 1]
         if arm.batch > 1 and (arm.generator == "extractive" or ":" in arm.generator):
             problems.append(f"{where}.batch above 1 needs a local model")
+        if arm.wording != "auto" and (arm.generator == "extractive" or ":" in arm.generator):
+            problems.append(f"{where}.wording is of local models; leave it out")
         if arm.generator == "extractive" and arm.retrieval == "none":
             problems.append(f"{where}: the extractive generator quotes examples and needs a retrieval")
         if arm.generator == "extractive" and not arm.instruction:

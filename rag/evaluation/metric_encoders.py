@@ -19,6 +19,9 @@ DISTILUSE = "sentence-transformers/distiluse-base-multilingual-cased-v1"
 DIM = 512
 """Dimensions of DACON's vectors."""
 
+SHIPPED = ("auto", "proxy")
+"""Names that cannot be mistaken."""
+
 PROXY_CHARS = 200
 """Characters of a text that the proxy reads."""
 

@@ -10,26 +10,25 @@
 Knows nothing about arms or metrics.
 """
 
-import json
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2s, file_digest
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from data.errors import FileFormatError, InputError
+from data.errors import InputError
 from data.joining import join_groups
 from data.readers import read_groups
 from data.settings import project_path
 from data.split import NEAR_DUPLICATE, near_duplicates, split_groups
-from data.tables import read_text
 from data.text import comparable
 from data.types import QAGroup
 from index.audit.similarity import trigram_jaccard
 from index.calibration import foreign_questions
 from rag.evaluation.config import PROTOCOLS, EvaluationConfig, Protocol, SourceSettings
 from rag.evaluation.noise import misspelt_all
+from rag.evaluation.question_file import read_questions
 
 FULL, REMOVED = "full", "held_out_removed"
 ANSWERABLE: tuple[Protocol, ...] = ("paraphrase", "compound", "noisy")
@@ -163,15 +162,14 @@ def _candidates(
     source = config.source
     written = source.questions and protocol in {"paraphrase", "compound", "unanswerable"}
     if protocol == "out_of_domain":
-        yield from (_of(protocol, record["question"]) for record in _records(source.foreign, protocol))
+        yield from (_of(protocol, item.question) for item in read_questions(source.foreign, protocol))
     elif written:
         by_id = {group.id: group for group in groups}
-        for record in _records(source.questions, protocol):
-            ids = record.get("group_ids") or [record[key] for key in ("group_id",) if key in record]
-            missing = [name for name in ids if name not in by_id]
+        for item in read_questions(source.questions, protocol):
+            missing = [name for name in item.group_ids if name not in by_id]
             if missing:
-                raise InputError(f"{source.questions}: group {missing[0]} is not in {source.file}")
-            yield _of(protocol, record["question"], [by_id[name] for name in ids])
+                raise InputError(f"{item.place}: group {missing[0]} is not in {source.file}")
+            yield _of(protocol, item.question, [by_id[name] for name in item.group_ids])
     elif protocol == "compound":
         having = [replace(group, questions=(wording,)) for group, wording in _asked_wordings(groups, source)]
         by_id = {group.id: group for group in groups}
@@ -234,22 +232,6 @@ def _id(protocol: str, question: str, targets: Sequence[str]) -> str:
     return f"{protocol}-{digest}"
 
 
-def _records(name: str, kind: str) -> list[dict[str, Any]]:
-    path = project_path(name)
-    records = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            record["kind"], record["question"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise FileFormatError(f"{path}, line {number}: is not a question with its kind: {error}") from None
-        if record["kind"] == kind:
-            records.append(record)
-    return records
-
-
 class _LeakCheck:
     """Tells sound questions from those that meet in the base what they must not.
 
@@ -259,6 +241,7 @@ class _LeakCheck:
 
     def __init__(self, bases: dict[str, tuple[QAGroup, ...]], trained: Collection[str]) -> None:
         self.leaks: list[Leak] = []
+        self._passed: set[str] = set()
         self._trained = trained
         self._bases = bases
         self._exact = {name: _owners(groups, "questions") for name, groups in bases.items()}
@@ -267,9 +250,11 @@ class _LeakCheck:
 
     def passes(self, item: AskedQuestion) -> bool:
         """Says whether a question may be asked, and notes why not."""
-        reason = self._reason(item)
+        reason = "is asked already" if item.id in self._passed else self._reason(item)
         if reason:
             self.leaks.append(Leak(item.protocol, item.question, reason))
+        else:
+            self._passed.add(item.id)
         return not reason
 
     def _reason(self, item: AskedQuestion) -> str:

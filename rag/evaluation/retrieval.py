@@ -85,10 +85,6 @@ class ArmRetriever(Retriever):
         self._searched = self.base.without(self._numbers[name] for name in removed) if removed else self.base
         self._chance = random.Random(seed)  # noqa: S311 - reproducible draws, not secrets
 
-    def hits_of_vector(self, question: str, vector: Vectors, top_k: int | None = None) -> list[Hit]:
-        """Searches with a vector made earlier by `encode`, of shape `(dim,)`."""
-        return self._searched_for(question, vector, top_k, self._targets)
-
     def hits_of_vectors(self, questions: Sequence[str], vectors: Vectors, top_k: int | None = None) -> list[list[Hit]]:
         """Searches with several vectors made earlier by `encode`, one a part of the question; one hit list a part.
 

@@ -18,7 +18,7 @@ from rag.evaluation.arms import Arm, prepare_arms
 from rag.evaluation.bases import base_digest, open_bases
 from rag.evaluation.config import EvaluationConfig
 from rag.evaluation.journal import AnswerJournal
-from rag.evaluation.metric_encoders import MetricEncoder, make_metric_encoder
+from rag.evaluation.metric_encoders import SHIPPED, MetricEncoder, make_metric_encoder
 from rag.evaluation.protocols import QuestionSet, draw_questions
 from rag.evaluation.results import Results, timings
 from rag.evaluation.scoring import DrawnScores, Scorer, score_all
@@ -71,6 +71,8 @@ def evaluate(
         GenerationError: A generator failed.
     """
     begin = perf_counter()
+    if metric is None and config.metrics.encoder not in SHIPPED:
+        metric = make_metric_encoder(config.metrics.encoder)  # a mistaken name is no news for after the answers
     arms = prepare_arms(config.arms)
     questions = draw_questions(config, frozenset().union(*(arm.trained or () for arm in arms)))
     _check_asked(config, arms, questions)

@@ -1,6 +1,6 @@
 """Any LangChain chat model as a generator: OpenAI, Anthropic, Ollama, or an OpenAI-compatible server.
 
-Only this file and `rag.chain` know LangChain. API keys are read from the environment by the provider's own package.
+API keys are read from the environment by the provider's own package.
 """
 
 from collections.abc import Iterator

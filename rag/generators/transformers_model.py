@@ -6,7 +6,7 @@ The model is loaded on first use and shared by all answers. Answers are greedy, 
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from rag.model_conversion import quiet_progress
 from rag.model_store import DEFAULT_MODEL
 
 QUANTIZATIONS = ("nf4",)
+
+_LEAST_ROOM = 64
+"""Tokens that a prompt must leave for its answer; fewer are no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +160,16 @@ class TransformersGenerator:
         if quoting or not keeps_everything(loaded.model):
             return ["".join(self.stream(request)) for request in requests]
         prompts = [self._prompt(loaded, request) for request in requests]
+        limits = [_limit(loaded, prompt, request) for prompt, request in zip(prompts, requests, strict=True)]
+        written = [0] * len(requests)
         decoders = [TextDecoder(loaded.tokenizer) for _ in requests]
         guards = [RepetitionGuard() for _ in requests]
         texts = [""] * len(requests)
 
         def push(number: int, token: int) -> bool:
             texts[number] += guards[number].push(decoders[number].push([token]))
-            return guards[number].looping
+            written[number] += 1
+            return guards[number].looping or written[number] == limits[number]
 
         try:
             with self._step:
@@ -171,7 +177,7 @@ class TransformersGenerator:
                     loaded.model,
                     prompts,
                     stop_ids=loaded.stop_ids,
-                    max_new_tokens=requests[0].max_new_tokens,
+                    max_new_tokens=max(limits),
                     threads=self._decoding.prefill_threads,
                     push=push,
                 )
@@ -184,6 +190,7 @@ class TransformersGenerator:
         return len(self._ensure().tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _spans(self, loaded: _Loaded, prompt: list[int], request: GenerationRequest) -> Iterator[list[int]]:
+        request = replace(request, max_new_tokens=_limit(loaded, prompt, request))
         options: dict[str, Any] = {
             "stop_ids": loaded.stop_ids,
             "max_new_tokens": request.max_new_tokens,
@@ -197,10 +204,11 @@ class TransformersGenerator:
 
     def _prompt(self, loaded: _Loaded, request: GenerationRequest) -> list[int]:
         prompt = prompt_ids(loaded.tokenizer, request.messages)
-        if loaded.context is not None and len(prompt) + request.max_new_tokens > loaded.context:
+        if _limit(loaded, prompt, request) < min(_LEAST_ROOM, request.max_new_tokens):
+            how = "show fewer or shorter examples" if request.examples else "ask a shorter question"
             raise GenerationError(
-                f"the prompt has {len(prompt)} tokens and the answer may take {request.max_new_tokens}, "
-                f"more than the {loaded.context} of {self.name}; show fewer examples"
+                f"the prompt has {len(prompt)} tokens, which leaves an answer less than {_LEAST_ROOM} of the "
+                f"{loaded.context} of {self.name}; {how}"
             )
         return prompt
 
@@ -279,6 +287,13 @@ class TransformersGenerator:
         # In float32 a merge changes nothing that shows and saves two small products a layer; lower precision rounds.
         exact = model.dtype == torch.float32 and self._quantization is None
         return adapted.merge_and_unload() if exact else adapted
+
+
+def _limit(loaded: _Loaded, prompt: Sequence[int], request: GenerationRequest) -> int:
+    """Returns how many tokens the answer may take: those asked for, or fewer where the model has no room for them."""
+    if loaded.context is None:
+        return request.max_new_tokens
+    return min(request.max_new_tokens, loaded.context - len(prompt))
 
 
 def _dtype(device: str) -> Any:

@@ -8,8 +8,8 @@ import decoding
 import pytest
 
 from data.types import QAGroup
-from data.writers import write_groups_csv
 from rag import model_store
+from tests.dacon_file import write_dacon_file
 
 
 def test_rate_counts_what_was_written_after_the_first_tokens() -> None:
@@ -40,7 +40,7 @@ def test_the_default_model_writes_the_same_tokens_both_ways(
 ) -> None:
     model_store.pull()
     out, file = tmp_path / "decoding.json", tmp_path / "qa.csv"
-    write_groups_csv(file, starter_groups[:8])
+    write_dacon_file(file, starter_groups[:8])
     small = ["--questions", "1", "--rounds", "1", "--blocks", "1", "--max-new-tokens", "12", "--json", str(out)]
     decoding.main([str(file), *small])
     results = json.loads(out.read_text("utf-8"))["results"]

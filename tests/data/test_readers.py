@@ -6,7 +6,8 @@ import pytest
 from data.errors import DuplicateGroupError, FileFormatError, InputError
 from data.readers import read_all, read_groups
 from data.types import QAGroup
-from data.writers import write_groups_csv, write_groups_jsonl, write_rejects
+from data.writers import write_groups_jsonl, write_rejects
+from tests.dacon_file import write_dacon_file
 from tests.privileges import unprivileged
 
 DACON = (
@@ -80,7 +81,7 @@ def test_json_lines_round_trip_every_field(tmp_path: Path, groups: tuple[QAGroup
 
 def test_csv_round_trips_groups_of_unequal_size(tmp_path: Path, groups: tuple[QAGroup, ...]) -> None:
     path = tmp_path / "groups.csv"
-    write_groups_csv(path, groups)
+    write_dacon_file(path, groups)
     read = read_groups(path).groups
     assert [(g.id, g.questions, g.answers, g.category) for g in read] == [
         (g.id, g.questions, g.answers, g.category) for g in groups

@@ -4,13 +4,16 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from data.chat import prompt_ids
 from data.errors import AdapterMismatchError, GenerationError, InputError, ModelNotFoundError
 from data.prompts import PROMPT_VERSION
+from data.tokenizer_files import load_tokenizer
 from data.types import Hit
 from rag.generators.base import GenerationRequest
 from rag.generators.decoding import Decoding
@@ -75,11 +78,43 @@ def test_it_says_where_its_model_lies_and_runs(tiny_folder: Path, make_adapter: 
     assert (generator.folder, generator.adapter, generator.device) == (tiny_folder, adapter, "cpu")
 
 
-def test_a_prompt_beyond_the_context_is_refused_with_numbers(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:
-    with pytest.raises(
-        GenerationError, match=r"prompt has \d+ tokens and the answer may take 2048, more than the 2048"
-    ):
-        answer(tiny(tiny_folder), GenerationRequest.of("벽지", hits, 2048))
+def with_context(folder: Path, positions: int) -> Path:
+    """Makes a copy of a model that sees fewer positions."""
+    copy = folder.with_name(f"positions-{positions}")
+    if not copy.exists():
+        shutil.copytree(folder, copy)
+        config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+        (copy / "config.json").write_text(json.dumps(config | {"max_position_embeddings": positions}), encoding="utf-8")
+    return copy
+
+
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:
+    request = GenerationRequest.of("벽지", hits)
+    length = len(prompt_ids(load_tokenizer(tiny_folder), request.messages))
+    generator = tiny(with_context(tiny_folder, length + 63))
+    with pytest.raises(GenerationError, match=rf"prompt has {length} tokens, .* show fewer or shorter examples"):
+        answer(generator, request)
+    assert answer(generator, replace(request, max_new_tokens=40))
+
+
+def test_an_answer_ends_where_the_model_has_no_more_room(tiny_folder: Path) -> None:
+    requests = [GenerationRequest.of(question, None) for question in ("벽지가 들뜨는 이유는?", "이음매는?")]
+    lengths = [len(prompt_ids(load_tokenizer(tiny_folder), request.messages)) for request in requests]
+    generator = tiny(with_context(tiny_folder, max(lengths) + 64))
+    limits = [max(lengths) + 64 - length for length in lengths]
+    free = tiny(tiny_folder)
+    expected = [
+        answer(free, replace(request, max_new_tokens=limit)) for request, limit in zip(requests, limits, strict=True)
+    ]
+    assert [answer(generator, request) for request in requests] == expected
+    assert generator.generate_batch(requests) == expected
+
+
+def test_a_quote_that_the_model_has_no_room_for_is_left_out(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:
+    request = GenerationRequest.of("벽지", hits)
+    length = len(prompt_ids(load_tokenizer(tiny_folder), request.messages))
+    found = answer(tiny(with_context(tiny_folder, length + 64), quote=True), request)
+    assert found == answer(tiny(tiny_folder, quote=True), replace(request, max_new_tokens=64))
 
 
 def test_two_threads_share_one_model_and_get_their_own_answers(tiny_folder: Path, hits: tuple[Hit, ...]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from data.types import QAGroup
-from data.writers import write_groups_csv
 from index.encoders import base as encoders
 from index.encoders.base import HashEncoder
+from tests.dacon_file import write_dacon_file
 from tests.tiny_model import save_tiny_llama
 from training.config import TrainConfig
 from training.config_file import parse_config
@@ -43,7 +43,7 @@ def many_groups() -> tuple[QAGroup, ...]:
 @pytest.fixture(scope="session")
 def groups_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("training-data") / "qa.csv"
-    write_groups_csv(path, made_groups())
+    write_dacon_file(path, made_groups())
     return path
 
 

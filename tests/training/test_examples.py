@@ -137,5 +137,14 @@ def test_too_few_groups_are_said(many_groups: tuple[QAGroup, ...]) -> None:
         draw_rows(lonely, PLAIN, 0)
 
 
+def test_wordings_of_one_group_are_no_two_questions_to_join(many_groups: tuple[QAGroup, ...]) -> None:
+    alone = _asked(many_groups)[0]
+    asked = [alone, replace(alone, question=alone.group.questions[-1])]
+    with pytest.raises(InputError, match="too few groups for compound rows"):
+        draw_rows(asked, PLAIN, 0)
+    rows = held_out_rows(asked, replace(PLAIN, held_out_rows=16), 0)
+    assert {row.kind for row in rows} == {"grounded", "unanswerable"}
+
+
 def test_marker_like_text_in_an_answer_is_no_citation() -> None:
     assert cited("자세한 것은 [3]을 보세요. 끝입니다.", 2) == "자세한 것은 (3)을 보세요. [2] 끝입니다. [2]"

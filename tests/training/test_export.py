@@ -45,6 +45,17 @@ def test_merged_model_says_the_same(make_config: Any, base: Path, tmp_path: Path
     assert not (tmp_path / "second").exists()
 
 
+def test_damaged_adapter_or_one_without_a_card_is_one_line(make_config: Any, base: Path, tmp_path: Path) -> None:
+    adapter = run(make_config(), base, max_steps=1).adapter
+    (adapter / "adapter_model.safetensors").write_bytes(b"{}")
+    with pytest.raises(InputError, match=r"is damaged, or does not fit its base"):
+        export(adapter, base, str(base), tmp_path / "merged")
+    (adapter / "dobae_adapter.json").unlink()
+    with pytest.raises(InputError, match=r"dobae_adapter\.json is missing"):
+        export(adapter, base, str(base), tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
 def test_full_disk_leaves_nothing_half_written(
     make_config: Any, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import FileFormatError
+from data.errors import FileFormatError, InputError
 from data.prompts import REFUSAL
 from training.config import MixSettings
 from training.reading import draw_reading_rows, read_records
@@ -75,3 +75,11 @@ def test_record_without_a_field_is_one_line(missing: str, tmp_path: Path) -> Non
     path.write_text(json.dumps(record, ensure_ascii=False) + "\n", "utf-8")
     with pytest.raises(FileFormatError, match=rf"line 1: not a record \('{missing}' is missing\)"):
         read_records(path)
+
+
+def test_records_about_one_thing_leave_nothing_to_choose(tmp_path: Path) -> None:
+    record = {"context": "글.", "question": "글이 뭐야?", "answer": "글이 말입니다.", "source": "s", "licence": "MIT"}
+    path = tmp_path / "reading.jsonl"
+    path.write_text(json.dumps(record, ensure_ascii=False) + "\n", "utf-8")
+    with pytest.raises(InputError, match=r"data\.reading: its usable records ask about one thing"):
+        draw_reading_rows(read_records(path), 4, MixSettings(), 0)

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from data.errors import InputError
+from training.models import check_shape
 from training.sft import run
-from training.targets import check_targets
+from training.targets import adapted_layers, check_targets
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("hash_encoder")]
 
@@ -27,3 +28,18 @@ def test_layers_that_are_not_there_and_the_head_are_refused_beside_those_that_ar
 def test_unknown_layer_is_one_line(make_config: Any, base: Path) -> None:
     with pytest.raises(InputError, match=r"adapter\.targets: no layer is called nonsense"):
         run(make_config(adapter={"targets": ["nonsense"]}), base)
+
+
+def test_an_adapter_of_fewer_layers_is_not_taken_for_one_of_all(make_config: Any, base: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    config = make_config()
+    shape = {"r": config.adapter.r, "lora_alpha": config.adapter.alpha, "lora_dropout": config.adapter.dropout}
+    for targets in (["q_proj"], sorted(adapted_layers(model, ("all-linear",)))):
+        LoraConfig(target_modules=targets, **shape).save_pretrained(tmp_path / str(len(targets)))
+    check_shape(tmp_path / "14", config, model)
+    check_shape(tmp_path / "1", make_config(adapter={"targets": ["q_proj"]}), model)
+    with pytest.raises(InputError, match=r"adapter\.targets is all-linear, the adapter has q_proj"):
+        check_shape(tmp_path / "1", config, model)

@@ -116,7 +116,7 @@ def compare(
 @app.command()
 def presets(as_json: JsonOption = False) -> None:
     """List the presets."""
-    from data.settings import preset_names
+    from data.settings import preset_names, preset_summary
     from rag.evaluation.config import PRESETS
 
     names = preset_names(PRESETS)
@@ -124,8 +124,7 @@ def presets(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(names))
         return
     for name in names:
-        lines = (PRESETS / f"{name}.toml").read_text(encoding="utf-8").splitlines()
-        typer.echo(f"{name:18} {lines[1].removeprefix('# ') if len(lines) > 1 else ''}")
+        typer.echo(f"{name:18} {preset_summary(PRESETS, name)}")
 
 
 @app.command()

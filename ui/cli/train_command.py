@@ -1,7 +1,6 @@
 """`dobae train`: fine-tunes the answering model, plans its memory, exports and uploads its adapter."""
 
 import json
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -163,7 +162,7 @@ def push(
 @app.command()
 def presets(as_json: JsonOption = False) -> None:
     """List the presets."""
-    from data.settings import preset_names
+    from data.settings import preset_names, preset_summary
     from training.config_file import PRESETS
 
     names = preset_names(PRESETS)
@@ -171,9 +170,7 @@ def presets(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(names))
         return
     for name in names:
-        lines = (PRESETS / f"{name}.toml").read_text("utf-8").splitlines()
-        about = " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines[1:]))
-        typer.echo(f"{name:18} {about.partition('. ')[0].removesuffix('.')}")
+        typer.echo(f"{name:18} {preset_summary(PRESETS, name)}")
 
 
 def _read(config: str, out: Path | None) -> "TrainConfig":

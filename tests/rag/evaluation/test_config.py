@@ -55,6 +55,8 @@ def test_all_mistakes_are_named_at_once(world: dict[str, Any]) -> None:
         ({"name": "x", "generator": "extractive", "retrieval": "none"}, "needs a retrieval"),
         ({"name": "x", "generator": "extractive", "batch": 4}, "batch above 1 needs a local model"),
         ({"name": "x", "generator": "openai:any", "batch": 4}, "batch above 1 needs a local model"),
+        ({"name": "x", "generator": "extractive", "wording": "free"}, "arms.x.wording is of local models"),
+        ({"name": "x", "generator": "openai:any", "wording": "quoted"}, "arms.x.wording is of local models"),
         ({"name": "x", "generator": "extractive", "protocols": ["unsen"]}, "did you mean unseen?"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from data.errors import AdapterMismatchError, InputError
+from data.errors import AdapterMismatchError, DobaeError, InputError
 from data.writers import write_groups_jsonl
 from index.encoders.base import HashEncoder
 from rag.evaluation import answering, running
@@ -288,6 +288,15 @@ def test_an_arm_that_is_asked_nothing_is_told_before_anything_is_answered(
     with pytest.raises(InputError, match=rf"arm {idle} takes part in no protocol that is asked \(paraphrase\)"):
         run(config, tmp_path)
     assert not (tmp_path / JOURNAL).exists()
+
+
+def test_a_metric_encoder_that_cannot_be_had_is_told_before_anything_is_answered(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    world["metrics"] = {"encoder": str(tmp_path / "nowhere")}
+    with pytest.raises(DobaeError, match="nowhere"):
+        evaluate(parse_config(world, "test"), tmp_path / "out", encoder=HashEncoder())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_report_of_another_version_is_refused(tmp_path: Path) -> None:

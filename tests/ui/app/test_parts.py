@@ -138,6 +138,8 @@ def test_the_page_says_every_known_problem_in_both_languages() -> None:
         ("", "안에서 문제가"),
         ("something quite new", "원문 안내: something quite new"),
         (InputError("id 'g1' is in the base already"), "이미 쓰이고 있습니다"),
+        ("base full differs", "지식베이스(full)"),
+        ("arm tuned has another model, another adapter or other settings", "방식(tuned)의 모델이나 어댑터"),
         (RuntimeError("no reader need know this"), "안에서 문제가"),
     ],
 )
