@@ -74,7 +74,7 @@ _AT_LEAST = {
     "adapter": {"r": 1, "alpha": 1},
     "data": {"reading_rows": 0, "max_length": 16},
     "mix": {"rows": 1, "examples": 1, "examples_least": 0, "reach": 0, "example_chars": 1, "held_out_rows": 1},
-    "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0},
+    "optimisation": {"batch_size": 1, "accumulation": 1, "stop_after_idle_steps": 1, "seed": 0, "weight_decay": 0},
     "precision": {"threads": 0},
     "logging": {"every": 1},
     "output": {"save_every": 1, "keep": 2},
@@ -88,10 +88,10 @@ _POSITIVE = {"optimisation": ("epochs", "learning_rate", "max_grad_norm")}
 
 def _range_problems(config: TrainConfig) -> list[str]:
     problems = [
-        f"{section}.{key} is {getattr(getattr(config, section), key)}; it must be at least {least}"
+        f"{section}.{key} is {value}; it must be at least {least}{', and finite' if isinstance(value, float) else ''}"
         for section, limits in _AT_LEAST.items()
         for key, least in limits.items()
-        if getattr(getattr(config, section), key) < least
+        if not least <= (value := getattr(getattr(config, section), key)) < inf
     ]
     problems += [
         f"{section}.{key} is {getattr(getattr(config, section), key)}; it must lie between 0 and 1"
@@ -111,10 +111,6 @@ def _range_problems(config: TrainConfig) -> list[str]:
         for key in keys
         if not 0 < getattr(getattr(config, section), key) < inf
     ]
-    if not 0 <= config.optimisation.weight_decay < inf:
-        problems.append(
-            f"optimisation.weight_decay is {config.optimisation.weight_decay}; it must be at least 0, and finite"
-        )
     if not 0 < config.data.held_out < 1:
         problems.append(f"data.held_out is {config.data.held_out}; it must lie between 0 and 1, for example 0.15")
     if not 0 < config.mix.near_duplicate <= 1:

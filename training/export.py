@@ -4,7 +4,6 @@ The merged weights are rounded once more than base and adapter apart, so a small
 is measured on the files that were written, not on what was in memory, and reported.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from data.errors import InputError, one_line
 from data.prompts import Example, closed_book_messages, grounded_messages
 from data.types import Message
 from training.errors import TrainingError
-from training.models import CARD, check_card, load_adapter, load_tokenizer, without_known_warnings
+from training.models import check_card, load_adapter, load_tokenizer, read_card, without_known_warnings
 from training.writing import disk_errors, make_folder, write_json
 
 Format = Literal["bfloat16", "float16"]
@@ -88,8 +87,7 @@ def _export(
 
     logging.disable_progress_bar()
     kind = getattr(torch, dtype)
-    if not (adapter / CARD).is_file():
-        raise InputError(f"the adapter in {adapter} is none of `dobae train`: {CARD} is missing")
+    card = read_card(adapter)  # before minutes of loading
     tokenizer = load_tokenizer(base)
     prompts = [prompt_ids(tokenizer, messages) for messages in _probes()]
     stop = stop_token(tokenizer)
@@ -121,7 +119,6 @@ def _export(
                     f"the merged model's logits differ by {comparison.max_logit_difference:.3g} from base and adapter; "
                     "nothing was exported"
                 )
-            card = json.loads((adapter / CARD).read_text(encoding="utf-8"))
             write_json(
                 temp / "dobae_export.json", {"merged_from": card, "dtype": dtype, "comparison": asdict(comparison)}
             )

@@ -223,12 +223,11 @@ def with_adapter(model: Any, config: TrainConfig, base: Path) -> Any:
         raise InputError(f"the adapter does not fit {config.model.base}: {one_line(error)}") from error
 
 
-def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
-    """Compares an adapter's card with the base it is to be put on: its name, vocabulary and, where known, commit.
+def read_card(folder: Path) -> dict[str, Any]:
+    """Reads what an adapter of `dobae train` says of itself.
 
     Raises:
-        InputError: There is no adapter.
-        AdapterMismatchError: It is for another base.
+        InputError: There is no adapter, or it says nothing.
     """
     import json
 
@@ -237,9 +236,19 @@ def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
     if not (folder / CARD).is_file():
         raise InputError(f"the adapter in {folder} does not say which base it is for: {CARD} is missing")
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        return dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise InputError(f"{folder / CARD} cannot be read ({error})") from error
+
+
+def check_card(folder: Path, name: str, model: Any, base: Path) -> None:
+    """Compares an adapter's card with the base it is to be put on: its name, vocabulary and, where known, commit.
+
+    Raises:
+        InputError: There is no adapter.
+        AdapterMismatchError: It is for another base.
+    """
+    card = read_card(folder)
     rows = int(model.get_input_embeddings().weight.shape[0])
     if card.get("base_model") != name or card.get("base_vocab_size") != rows:
         raise AdapterMismatchError(

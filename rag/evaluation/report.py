@@ -39,7 +39,7 @@ def holds_other_settings(folder: Path, config: Mapping[str, Any]) -> bool:
         report = json.loads((folder / JSON_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(report, dict) and report.get("config") != json.loads(json.dumps(config))
+    return isinstance(report, dict) and report.get("config") != config
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class TransformersGenerator:
             GenerationError: The prompt does not fit, or the model failed.
         """
         loaded = self._ensure()
-        prompt = self._prompt(loaded, request)
+        prompt, request = self._fitted(loaded, request)
         decoder, guard = TextDecoder(loaded.tokenizer), RepetitionGuard()
         spans: Iterator[list[int]] | None = None
         while not guard.looping:
@@ -159,8 +159,8 @@ class TransformersGenerator:
         quoting = self._quote and any(request.examples for request in requests)
         if quoting or not keeps_everything(loaded.model):
             return ["".join(self.stream(request)) for request in requests]
-        prompts = [self._prompt(loaded, request) for request in requests]
-        limits = [_limit(loaded, prompt, request) for prompt, request in zip(prompts, requests, strict=True)]
+        prompts, fitted = zip(*(self._fitted(loaded, request) for request in requests), strict=True)
+        limits = [request.max_new_tokens for request in fitted]
         written = [0] * len(requests)
         decoders = [TextDecoder(loaded.tokenizer) for _ in requests]
         guards = [RepetitionGuard() for _ in requests]
@@ -190,7 +190,6 @@ class TransformersGenerator:
         return len(self._ensure().tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _spans(self, loaded: _Loaded, prompt: list[int], request: GenerationRequest) -> Iterator[list[int]]:
-        request = replace(request, max_new_tokens=_limit(loaded, prompt, request))
         options: dict[str, Any] = {
             "stop_ids": loaded.stop_ids,
             "max_new_tokens": request.max_new_tokens,
@@ -202,15 +201,19 @@ class TransformersGenerator:
             return quoted_spans(loaded.model, prompt, allowed, **options)
         return greedy_spans(loaded.model, prompt, **options)
 
-    def _prompt(self, loaded: _Loaded, request: GenerationRequest) -> list[int]:
+    def _fitted(self, loaded: _Loaded, request: GenerationRequest) -> tuple[list[int], GenerationRequest]:
+        """Returns the prompt, and the request with no more tokens than the model has room for behind it."""
         prompt = prompt_ids(loaded.tokenizer, request.messages)
-        if _limit(loaded, prompt, request) < min(_LEAST_ROOM, request.max_new_tokens):
+        if loaded.context is None:
+            return prompt, request
+        room = loaded.context - len(prompt)
+        if room < min(_LEAST_ROOM, request.max_new_tokens):
             how = "show fewer or shorter examples" if request.examples else "ask a shorter question"
             raise GenerationError(
                 f"the prompt has {len(prompt)} tokens, which leaves an answer less than {_LEAST_ROOM} of the "
                 f"{loaded.context} of {self.name}; {how}"
             )
-        return prompt
+        return prompt, replace(request, max_new_tokens=min(room, request.max_new_tokens))
 
     def _ensure(self) -> _Loaded:
         with self._loading:
@@ -287,13 +290,6 @@ class TransformersGenerator:
         # In float32 a merge changes nothing that shows and saves two small products a layer; lower precision rounds.
         exact = model.dtype == torch.float32 and self._quantization is None
         return adapted.merge_and_unload() if exact else adapted
-
-
-def _limit(loaded: _Loaded, prompt: Sequence[int], request: GenerationRequest) -> int:
-    """Returns how many tokens the answer may take: those asked for, or fewer where the model has no room for them."""
-    if loaded.context is None:
-        return request.max_new_tokens
-    return min(request.max_new_tokens, loaded.context - len(prompt))
 
 
 def _dtype(device: str) -> Any:
